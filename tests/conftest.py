@@ -1,0 +1,48 @@
+"""What holds for every test: no network, quiet libraries, one thread a process."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import no_network
+import pytest
+
+# Before any library reads them.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+REPO = Path(__file__).resolve().parents[1]
+
+STARTUP = f"""\
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import no_network
+sys.path.pop(0)
+no_network.forbid()
+"""
+
+
+def pytest_configure(config):
+    """Give the notebooks' kernels, which are processes of their own, the same guard."""
+    folder = tempfile.TemporaryDirectory(prefix="wsss-lite-ipython-")
+    startup = Path(folder.name) / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00-no-network.py").write_text(STARTUP)
+    os.environ["IPYTHONDIR"] = folder.name
+    os.environ.pop("MPLBACKEND", None) if "ipykernel" in sys.modules else None
+    config.add_cleanup(folder.cleanup)
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch):
+    """Every test runs without connections to other machines."""
+    for owner, name, guard in no_network.GUARDS:
+        monkeypatch.setattr(owner, name, guard(getattr(owner, name)))
+
+
+@pytest.fixture(scope="session")
+def repo():
+    """Root of the checkout."""
+    return REPO

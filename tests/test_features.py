@@ -1,0 +1,129 @@
+"""The feature cache: computed once, checked, mended, capped; it never leads to a mask."""
+
+import multiprocessing
+import os
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from wsss_lite.errors import InputError
+from wsss_lite.nets import features
+from wsss_lite.nets.features import FeatureBank, shrink
+
+
+class FakeTrunk:
+    """Features that are the picture's mean colour; counts how many pictures it has seen."""
+
+    size = 8
+
+    def __init__(self):
+        self.seen = 0
+
+    def fingerprint(self):
+        return "f" * 16
+
+    def __call__(self, pictures, stages, size=None, flip=False):
+        self.seen += len(pictures)
+        rows = torch.stack([torch.tensor(p).float().mean((0, 1)) for p in pictures])
+        grids = rows[:, :, None, None].expand(-1, -1, 2, 2)
+        return {s: rows if s == "pooled" else grids for s in stages}
+
+
+class FakeWorld:
+    splits = ("train", "val")
+
+    def __init__(self, folder, n=7):
+        self.folder, self.n = folder, n
+        for i in range(n):
+            colour = np.full((4, 4, 3), 10 * i, np.uint8)
+            Image.fromarray(colour).save(folder / f"{i}.png")
+
+    def ids(self, split):
+        half = 5
+        return [str(i) for i in (range(half) if split == "train" else range(half, self.n))]
+
+    def image_path(self, name):
+        return self.folder / f"{name}.png"
+
+    def fingerprint(self):
+        return "w" * 16
+
+
+@pytest.fixture
+def bank(tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "CHUNK", 3)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    return FeatureBank(FakeWorld(pictures), FakeTrunk(), tmp_path / "cache")
+
+
+def test_rows_come_in_the_order_asked(bank):
+    rows = bank.features(["6", "0", "3"], "c2")
+    assert rows.shape == (3, 3, 2, 2)
+    assert rows[:][:, 0, 0, 0].tolist() == [60, 0, 30]
+    assert rows[1].max() == 0 and rows[np.array([2, 0])][:, 0, 0, 0].tolist() == [30, 60]
+    assert np.asarray(rows).dtype == np.float32
+
+
+def test_computed_once_and_only_the_chunks_needed(bank):
+    bank.features(["0"], "c2")
+    assert bank.trunk.seen == 3
+    again = FeatureBank.__new__(FeatureBank)
+    again.__dict__ = {**bank.__dict__, "verified": {}}
+    again.features(["1", "2"], "c2")
+    assert bank.trunk.seen == 3
+
+
+def test_pooled_comes_with_final(bank):
+    bank.features(["0"], "final")
+    bank.features(["0"], "pooled")
+    assert bank.trunk.seen == 3
+
+
+def test_a_damaged_file_is_said_and_computed_again(bank):
+    good = bank.features(["0"], "c2")[:]
+    (path,) = bank.folder.rglob("train-000-c2-*.npy")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 255
+    path.write_bytes(data)
+    bank.verified.clear()
+    with pytest.warns(UserWarning, match="damaged"):
+        mended = bank.features(["0"], "c2")[:]
+    assert np.array_equal(good, mended) and bank.trunk.seen == 6
+
+
+def test_two_processes_at_once_compute_it_once(bank):
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=bank.features, args=(["0", "6"], "c2")) for _ in range(2)]
+    for w in workers:
+        w.start()
+    for w in workers:
+        w.join()
+    assert all(w.exitcode == 0 for w in workers)
+    assert len(list(bank.folder.rglob("*.npy"))) == 2
+    assert not list(bank.folder.rglob("*.lock"))
+
+
+def test_the_cap_removes_the_least_recently_used(tmp_path):
+    for age, name in enumerate(["old", "new", "keep"]):
+        group = tmp_path / name
+        group.mkdir()
+        (group / "x.npy").write_bytes(b"0" * 100)
+        os.utime(group, (age, age))
+    shrink(tmp_path, 250, keep=tmp_path / "keep")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["keep", "new"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a device that is always full")
+def test_an_unwritable_cache_is_one_sentence(bank, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    bank.folder = blocked / "cache"
+    with pytest.raises(InputError, match="WSSS_LITE_CACHE"):
+        bank.features(["0"], "c2")
+
+
+def test_the_bank_holds_no_world(bank):
+    assert not any(isinstance(v, FakeWorld) for v in vars(bank).values())

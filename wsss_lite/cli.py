@@ -1,0 +1,202 @@
+"""The command line: `wsss-lite methods | cite | run | cam | fetch | cache | warm | bench`."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from wsss_lite.errors import InputError
+
+
+def main(argv=None):
+    """Run one command; bad input ends in one sentence on standard error and exit code 2."""
+    arguments = parser().parse_args(argv)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing here goes to a hub unasked
+    try:
+        return arguments.command(arguments) or 0
+    except InputError as error:
+        print(f"wsss-lite: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("wsss-lite: stopped; what was finished is kept, nothing is half-written.")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="wsss-lite", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name, function, help):
+        sub = commands.add_parser(name, help=help, description=help)
+        sub.set_defaults(command=function)
+        return sub
+
+    sub = add("methods", list_methods, "list the methods, with their facts")
+    sub.add_argument("--json", action="store_true")
+    sub = add("cite", cite, "print the BibTeX entry of a method's paper")
+    sub.add_argument("method")
+
+    sub = add("run", run, "take methods from annotation to score")
+    sub.add_argument("methods", nargs="*", metavar="METHOD")
+    sub.add_argument("--all", action="store_true", help="every registered method")
+    sub.add_argument("--world", default="pocket", help="pocket, photos or a folder")
+    sub.add_argument("--trunk", default="lite0", help="timm model name, or a checkpoint of lite0")
+    sub.add_argument("--until", default="segmenter", choices=("maps", "pseudo", "segmenter"))
+    sub.add_argument("--limit", type=positive, help="use only the first N pictures of a split")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--json", action="store_true")
+    sub.add_argument("--record", action="store_true", help="write the row to the results store")
+    sub.add_argument("--out", type=Path, help="write pseudo masks, overlays and a contact sheet")
+
+    sub = add("cam", cam, "name a picture's content and show where it is")
+    sub.add_argument("images", nargs="+", metavar="IMAGE")
+    sub.add_argument("--class", dest="name", help="an ImageNet class name, in place of the best")
+    sub.add_argument("-o", "--out", type=Path, default=Path("."))
+    sub.add_argument("--trunk", default="lite0")
+
+    sub = add("fetch", fetch, "download a data set (not run against the live hosts by us)")
+    sub.add_argument("name", choices=("voc2012", "sbd", "pets", "coco-mini"))
+    sub.add_argument("--root", type=Path, help="where to put it (default: the cache folder)")
+    sub = add("check", check, "say what is wrong with a folder in VOC layout, file by file")
+    sub.add_argument("root", type=Path)
+    add("cache", cache, "show the cache folder and its size")
+    sub = add("warm", warm, "build the scenes and their features ahead of a course")
+    sub.add_argument("--trunk", default="lite0")
+    sub = add("bench", bench, "measure beside the peers, in one run")
+    sub.add_argument("--json", action="store_true")
+    sub = add("demo", demo, "the ladder on 300 scenes, and a picture")
+    sub.add_argument("-o", "--out", type=Path, default=Path("work/demo.png"))
+    return top
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("give a number of at least 1")
+    return number
+
+
+def list_methods(arguments):
+    from wsss_lite.registry import methods
+
+    known = methods()
+    if arguments.json:
+        print(json.dumps([m.facts() for m in known.values()], indent=1))
+        return
+    for m in known.values():
+        needs = f" + {', '.join(m.needs)}" if m.needs else ""
+        print(f"{m.name:16} {m.category:12} {m.supervision + needs:12} {m.venue} {m.year}")
+
+
+def cite(arguments):
+    from wsss_lite.registry import find
+    from wsss_lite.results import data_dir
+
+    method = find(arguments.method)
+    if not method.cite:
+        raise InputError(f"{method.name} has no paper of its own: it is a baseline of this course.")
+    entries = (data_dir() / "methods.bib").read_text(encoding="utf-8").split("\n\n")
+    print(next(e for e in entries if f"{{{method.cite}," in e).strip())
+
+
+def run(arguments):
+    from wsss_lite import results
+    from wsss_lite.lab import Lab
+    from wsss_lite.registry import find, methods
+
+    names = list(methods()) if arguments.all else arguments.methods
+    if not names:
+        raise InputError("Name a method, or give --all; `wsss-lite methods` lists them.")
+    chosen = [find(n) for n in names]
+    weights = arguments.trunk if Path(arguments.trunk).is_file() else None
+    trunk = "lite0" if weights else arguments.trunk
+    lab = Lab(arguments.world, trunk, weights, arguments.seed, arguments.limit)
+    rows = []
+    for method in chosen:
+        row = lab.run(method.name, until=arguments.until)
+        rows.append(row)
+        if arguments.record:
+            results.record(row, lab, method)
+        if arguments.out or not lab.world.has_masks:
+            write_out(lab, method, arguments.out)
+        if not arguments.json:
+            print(one_line(row), flush=True)
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+
+
+def write_out(lab, method, out):
+    from wsss_lite.export import export
+
+    target = Path(out or "wsss-lite-out") / Path(lab.world.name).name / method.name
+    sheet = export(lab, target)
+    print(f"wsss-lite: pseudo masks, overlays and {sheet.name} are in {target}", file=sys.stderr)
+
+
+def one_line(row):
+    """A row as a person reads it: the scores in percent."""
+    keys = ("miou_maps", "miou_pseudo", "miou_test", "precision", "recall")
+    shown = [f"{k.replace('miou_', '')} {100 * row[k]:.1f}" for k in keys if row[k] is not None]
+    return f"{row['method']:16} {', '.join(shown) or 'no masks to score'}, {row['seconds']:.0f} s"
+
+
+def cam(arguments):
+    from wsss_lite.export import explain
+
+    for path in explain(arguments.images, arguments.name, arguments.out, arguments.trunk):
+        print(path)
+
+
+def fetch(arguments):
+    from wsss_lite.data.download import fetch as download
+    from wsss_lite.files import cache_dir
+
+    print(download(arguments.name, arguments.root or cache_dir() / "datasets"))
+
+
+def check(arguments):
+    from wsss_lite.data.voc import check as problems
+
+    found = problems(arguments.root)
+    print("\n".join(found) or f"{arguments.root}: nothing is missing.")
+    return 1 if found else 0
+
+
+def cache(arguments):
+    from wsss_lite.files import cache_dir
+
+    folder = cache_dir()
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else 0
+    print(f"{folder}: {size / 1e6:.0f} MB (delete it at any time; set WSSS_LITE_CACHE to move it)")
+
+
+def warm(arguments):
+    from wsss_lite.lab import Lab
+    from wsss_lite.nets.segmenter import STAGES
+
+    lab = Lab("pocket", arguments.trunk)
+    for stage in ("final", *STAGES):
+        lab.bank.features(lab.train + lab.tune, stage)
+    for stage in STAGES:
+        lab.bank.features(lab.test, stage)
+    print(f"scenes and features are in {lab.bank.folder}")
+
+
+def bench(arguments):
+    from benchmarks.bench import main as measure
+
+    measure(as_json=arguments.json)
+
+
+def demo(arguments):
+    from wsss_lite.export import ladder
+
+    print(ladder(arguments.out))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

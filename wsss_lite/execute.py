@@ -1,0 +1,82 @@
+"""Runs the notebooks of the course and stores their outputs: `python -m wsss_lite.execute [NAME]`.
+
+What differs from one machine or one minute to the next is left out of the stored file: times,
+the state of widgets, the version of the interpreter. So a second run changes a notebook only
+where its results changed.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from wsss_lite.files import atomic
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def execute(path, timeout=300):
+    """Run one notebook in its own folder and rewrite it with its outputs; return the seconds.
+
+    A cell that fails raises nbclient's CellExecutionError, and the file stays as it was.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(Path(path).parent)}}
+    started = time.perf_counter()
+    client = NotebookClient(
+        notebook,
+        timeout=timeout,
+        kernel_name="python3",
+        resources=resources,
+        record_timing=False,
+        store_widget_state=False,
+    )
+    client.execute()
+    seconds = time.perf_counter() - started
+    with atomic(path) as half:
+        nbformat.write(tidy(notebook), half)
+    return seconds
+
+
+def tidy(notebook):
+    """Drop what depends on the machine or the minute from a notebook; returns it."""
+    notebook.metadata = {"kernelspec": dict(KERNEL), "language_info": {"name": "python"}}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        # Progress is for whoever waits for it.
+        if cell.cell_type == "code":
+            cell.outputs = [
+                output
+                for output in cell.outputs
+                if not (output.output_type == "stream" and output.name == "stderr")
+            ]
+    return notebook
+
+
+def main(names):
+    """Run the named notebooks, or all; names may be a beginning, such as 01."""
+    paths = sorted(NOTEBOOKS.glob("*.ipynb"))
+    if names:
+        paths = [path for path in paths if path.name.startswith(tuple(names))]
+    if not paths:
+        print(f"No notebook in {NOTEBOOKS} has a name like that.", file=sys.stderr)
+        return 2
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for path in paths:
+        try:
+            seconds = execute(path)
+        except CellExecutionError as error:
+            print(f"{path.name}: {error}", file=sys.stderr)
+            return 1
+        size = path.stat().st_size / 1000
+        print(f"{path.name}: {seconds:.0f} s, {size:.0f} kB", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

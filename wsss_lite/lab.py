@@ -1,0 +1,269 @@
+"""The lab: a world, a trunk and a seed; `run` takes a method through every stage to a row.
+
+annotation -> maps -> threshold (tune) -> CRF -> pseudo masks -> segmenter -> score
+"""
+
+import resource
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from wsss_lite import registry
+from wsss_lite.data.folder import open_world
+from wsss_lite.data.weak import ANNOTATION_SECONDS, WeakView
+from wsss_lite.errors import InputError
+from wsss_lite.nets.features import FeatureBank
+from wsss_lite.nets.segmenter import STAGES, predict, train_segmenter
+from wsss_lite.nets.trunk import Trunk
+from wsss_lite.progress import progress
+from wsss_lite.refine.crf import CRF, dense_crf
+from wsss_lite.refine.threshold import label, upsample, with_background
+from wsss_lite.score import Scores, confusion
+
+UNTIL = ("maps", "pseudo", "segmenter")
+THRESHOLDS = tuple(np.round(np.arange(0.05, 0.96, 0.05), 2))
+DEFAULT_THRESHOLD = 0.3  # without any mask to tune on: the usual choice of the CAM papers
+CRF_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
+CRF_GRID = tuple(CRF(sharpness=s) for s in (0.5, 1.0, 2.0))
+LABEL_SIZE = 192  # segmenter labels of pictures that differ in size
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the tune masks decided: the threshold of the maps, that of the CRF, its settings."""
+
+    maps: float = DEFAULT_THRESHOLD
+    pseudo: float = DEFAULT_THRESHOLD
+    crf: CRF = CRF()
+    tuned: bool = False
+
+
+class Lab:
+    """Everything a method is run with.
+
+    world: "pocket", "photos", a folder, or a World; trunk: a name or a `Trunk`; limit: use only
+    the first so many training and test pictures; train: ids to use in place of the train split.
+    """
+
+    def __init__(self, world="pocket", trunk="lite0", weights=None, seed=0, limit=None, train=None):
+        self.world = open_world(world) if isinstance(world, str) else world
+        self.trunk = trunk if isinstance(trunk, Trunk) else Trunk(trunk, weights)
+        self.seed = seed
+        self.limit = limit
+        ids = self.world.ids("train") if train is None else train
+        self.train = tuple(ids[:limit])
+        self.tune = tuple(self.world.ids("tune")) if "tune" in self.world.splits else ()
+        self.test_split = "test" if "test" in self.world.splits else "val"
+        self.test = tuple(self.world.ids(self.test_split)[:limit])
+        self.classes = len(self.world.classes) + 1
+        self._kept = {}
+
+    @cached_property
+    def bank(self):
+        return FeatureBank(self.world, self.trunk)
+
+    def view(self, supervision="tags", needs=(), ids=None):
+        """What a method of that supervision may see of train and tune (or of `ids`)."""
+        ids = self.train + self.tune if ids is None else tuple(ids)
+        if not ids:
+            raise InputError(f"{self.world.name} has no training pictures: add a train list.")
+        return WeakView(self.world, ids, supervision, needs, seed=self.seed, trunk=self.bank)
+
+    def view_ids(self, method):
+        """The pictures whose annotation a method uses."""
+        lists = {"train+tune": self.train + self.tune, "train": self.train, "tune": self.tune}
+        return lists[method.pictures]
+
+    def view_of(self, method):
+        """The view that the method's declared supervision opens."""
+        if method.supervision == "full" and not self.world.has_masks:
+            raise InputError(
+                f"{method.name} needs masks and {self.world.name} has none: "
+                "add SegmentationClass, or run a weakly supervised method."
+            )
+        return self.view(method.supervision, method.needs, self.view_ids(method))
+
+    def maps(self, name, **knobs):
+        """(N, C, h, w) float16 maps of train + tune pictures, kept for the next call."""
+        method = registry.find(name)
+        key = (name, tuple(sorted(knobs.items())))
+        if key not in self._kept:
+            view = self.view_of(method)
+            made = method(view, seed=self.seed, **knobs)
+            self._kept[key] = np.asarray(made, np.float16)
+        return self._kept[key]
+
+    def split_maps(self, maps):
+        """The rows of the train pictures, and those of the tune pictures."""
+        return maps[: len(self.train)], maps[len(self.train) :]
+
+    # ---- maps to masks
+
+    def choose(self, maps, crf=True):
+        """Thresholds and CRF settings with the best mIoU on the tune masks (a `Choice`)."""
+        rows = self.split_maps(maps)[1]
+        if not self.tune or not self.world.has_masks:
+            return Choice()
+        best = max(THRESHOLDS, key=lambda t: self._tune_score(rows, t).miou)
+        choice = Choice(maps=float(best), pseudo=float(best), tuned=True)
+        if not crf:
+            return choice
+        tried = [replace(choice, pseudo=t, crf=c) for t in CRF_THRESHOLDS for c in CRF_GRID]
+        return max(tried, key=lambda c: self._tune_score(rows, c).miou)
+
+    def _tune_score(self, rows, how):
+        total = np.zeros((self.classes, self.classes), np.int64)
+        for name, one in zip(self.tune, rows):
+            truth = self.world.mask(name)
+            if isinstance(how, Choice):
+                pred = pseudo_mask(self.world.image(name), one, how)
+            else:
+                pred = label(upsample(one, truth.shape), how)
+            total += confusion(truth, pred, self.classes)
+        return Scores(total)
+
+    def labels(self, maps, choice, refine=True):
+        """Yield (picture, (H, W) uint8 mask) of every train picture: pseudo masks."""
+        rows = self.split_maps(maps)[0]
+        for name, one in progress(list(zip(self.train, rows)), "pseudo masks"):
+            image = self.world.image(name)
+            if refine:
+                yield name, pseudo_mask(image, one, choice)
+            else:
+                yield name, label(upsample(one, image.shape[:2]), choice.maps)
+
+    # ---- the segmenter
+
+    def fit(self, labels, weights=None, **recipe):
+        """Train the fixed segmenter on {picture: (H, W) uint8 labels}."""
+        names = list(labels)
+        same = len({m.shape for m in labels.values()}) == 1
+        small = list(labels.values()) if same else [shrink_label(m) for m in labels.values()]
+        features = [self.bank.features(names, s) for s in STAGES]
+        return train_segmenter(
+            features, np.stack(small), self.classes, seed=self.seed, weights=weights, **recipe
+        )
+
+    def test_matrices(self, decoder, ids=None):
+        """(N, C, C) one confusion matrix a test picture."""
+        ids = self.test if ids is None else tuple(ids)
+        features = [self.bank.features(ids, s) for s in STAGES]
+        truths = [self.world.mask(i) for i in ids]
+        predictions = predict(decoder, features, [t.shape for t in truths])
+        return np.stack([confusion(t, p, self.classes) for t, p in zip(truths, predictions)])
+
+    # ---- from a method to a row
+
+    def run(self, name, until="segmenter", **knobs):
+        """One result row (see `wsss-lite run`); also keeps the pieces in `self.last`."""
+        if until not in UNTIL:
+            raise InputError(f"--until is one of {', '.join(UNTIL)}, not {until!r}.")
+        method = registry.find(name)
+        view = self.view_of(method)
+        start, features_before = time.perf_counter(), self.bank.seconds
+        row = self._blank_row(method)
+        last = self.last = {}
+        if method.produces == "labels":
+            labels = method(view, seed=self.seed, **knobs)
+        else:
+            maps = np.asarray(method(view, seed=self.seed, **knobs), np.float16)
+            last["maps"] = maps
+            labels = self._map_stages(row, maps, until)
+        last["labels"] = labels
+        if until == "segmenter" and labels is not None and self.world.has_masks:
+            last["decoder"] = self.fit(labels)
+            last["matrices"] = self.test_matrices(last["decoder"])
+            row["miou_test"] = rounded(Scores(last["matrices"].sum(0)).miou)
+        features_seconds = self.bank.seconds - features_before
+        row["features_seconds"] = round(features_seconds, 1)
+        row["seconds"] = round(time.perf_counter() - start - features_seconds, 1)
+        row["peak_mb"] = peak_mb()
+        return row
+
+    def _map_stages(self, row, maps, until):
+        choice = self.last["choice"] = self.choose(maps, crf=until != "maps")
+        row["threshold"] = choice.maps
+        scores = self._score(self.labels(maps, choice, refine=False))[0]
+        labels = None
+        if scores:
+            row["miou_maps"] = rounded(scores.miou)
+        if until != "maps":
+            row["refine"] = f"crf t={choice.pseudo:g} p={choice.crf.sharpness:g}"
+            scores, labels = self._score(self.labels(maps, choice))
+            if scores:
+                row["miou_pseudo"] = rounded(scores.miou)
+        if scores:
+            row["precision"] = rounded(scores.foreground("precision"))
+            row["recall"] = rounded(scores.foreground("recall"))
+            row["per_class"] = {
+                c: rounded(v) for c, v in zip(self.world.classes, scores.iou[1:])
+            }
+        return labels
+
+    def _score(self, labels):
+        """Scores on train (None without masks) and the labels, walking through them once."""
+        total = np.zeros((self.classes, self.classes), np.int64)
+        kept = {}
+        for name, pred in labels:
+            if self.world.has_masks:
+                total += confusion(self.world.mask(name), pred, self.classes)
+            kept[name] = pred
+        return (Scores(total) if self.world.has_masks else None), kept
+
+    def _blank_row(self, method):
+        return {
+            "schema": 1,
+            "method": method.name,
+            "category": method.category,
+            "supervision": method.supervision,
+            "needs": list(method.needs),
+            "world": self.world.name,
+            "split": self.test_split,
+            "images": len(self.train),
+            "seed": self.seed,
+            "threshold": None,
+            "refine": None,
+            "miou_maps": None,
+            "miou_pseudo": None,
+            "miou_test": None,
+            "precision": None,
+            "recall": None,
+            "per_class": None,
+            "seconds": None,
+            "features_seconds": None,
+            "peak_mb": None,
+            "annotation_seconds": self.annotation_seconds(method),
+        }
+
+    def annotation_seconds(self, method):
+        """Seconds of annotation that a method costs: its labels, and the tune masks."""
+        each = ANNOTATION_SECONDS[method.supervision]
+        pictures = len(self.view_ids(method))
+        tuned = method.pictures == "train+tune" and self.world.has_masks
+        masks = len(self.tune) if tuned else 0
+        return round(each * pictures + ANNOTATION_SECONDS["full"] * masks)
+
+
+def pseudo_mask(image, maps, choice):
+    """(H, W) uint8 of one picture: upsample, add the background, CRF, largest probability."""
+    p = with_background(upsample(maps, image.shape[:2]), choice.pseudo)
+    p[1:][p[1:].reshape(len(p) - 1, -1).max(1) <= 0] = 0
+    return dense_crf(image, p, choice.crf).argmax(0).astype(np.uint8)
+
+
+def shrink_label(mask):
+    """A mask at the segmenter's training size, by nearest pixel (labels cannot be averaged)."""
+    return cv2.resize(mask, (LABEL_SIZE, LABEL_SIZE), interpolation=cv2.INTER_NEAREST)
+
+
+def rounded(value, digits=4):
+    """A fraction with four digits; None for a number that is not there."""
+    return None if value is None or not np.isfinite(value) else round(float(value), digits)
+
+
+def peak_mb():
+    """Largest resident memory of this process so far, in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

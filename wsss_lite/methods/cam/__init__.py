@@ -1,0 +1,1 @@
+"""CAM and its direct variants."""

@@ -1,0 +1,102 @@
+"""Grad-CAM, XGrad-CAM and LayerCAM on the trunk with a linear probe on top."""
+
+import numpy as np
+import torch
+
+from wsss_lite.maps import cam as blocks
+from wsss_lite.maps import gradient
+from wsss_lite.nets.probe import train_probe
+from wsss_lite.registry import register
+
+
+@register(
+    "grad-cam",
+    category="CAM",
+    supervision="tags",
+    paper="Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
+    venue="ICCV",
+    year=2017,
+    cite="selvaraju2017grad",
+    survey="S1 S3: CAM improvement",
+)
+def grad_cam(view, seed=0):
+    """Weight channels by their mean gradient; equals CAM for pooling + linear, as it should."""
+    return last_layer_maps(view, seed, gradient.grad_cam)
+
+
+@register(
+    "xgrad-cam",
+    category="CAM",
+    supervision="tags",
+    paper="Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs",
+    venue="BMVC",
+    year=2020,
+    cite="fu2020axiom",
+    survey="S3: CAM improvement",
+)
+def xgrad_cam(view, seed=0):
+    """Grad-CAM with activation-weighted gradients; also equals CAM for pooling + linear."""
+    return last_layer_maps(view, seed, gradient.xgrad_cam)
+
+
+@register(
+    "layer-cam",
+    category="CAM",
+    supervision="tags",
+    paper="LayerCAM: Exploring Hierarchical Class Activation Maps for Localization",
+    venue="TIP",
+    year=2021,
+    cite="jiang2021layercam",
+    survey="S3: CAM improvement",
+)
+def layer_cam(view, seed=0, stages=("c4", "c5", "final"), batch=20):
+    """Per-position positive gradients at several stages, merged by the maximum.
+
+    With `stages=("final",)` it reads the cached features only. Deviation from the paper: the
+    probe is linear on a frozen trunk; VGG's stages become the trunk's.
+    """
+    if tuple(stages) == ("final",):
+        return last_layer_maps(view, seed, gradient.layer_cam)
+    probe = train_probe(view.features("pooled")[:], view.tags, seed=seed)
+    trunk = view.trunk.trunk
+    weight = torch.from_numpy(probe.weight).to(trunk.device)
+    parts = []
+    for start in range(0, len(view.ids), batch):
+        pictures = [view.image(i) for i in view.ids[start : start + batch]]
+        x = trunk.tensor(pictures).requires_grad_()
+        found = trunk.stages(x, stages)
+        acts = [found[s] for s in stages]
+        scores = found["final"].mean((2, 3)) @ weight.T
+        parts.append(_class_maps(scores, acts, view.tags[start : start + batch]))
+    return np.concatenate(parts)
+
+
+def _class_maps(scores, acts, tags):
+    """(B, C, h, w) LayerCAM of a batch, one backward pass for the k-th tag of every picture."""
+    size = acts[0].shape[-2:]
+    out = np.zeros((*tags.shape, *size), np.float32)
+    order = [np.flatnonzero(t) for t in tags]
+    for k in range(max(map(len, order), default=0)):
+        rows = [i for i, t in enumerate(order) if len(t) > k]
+        classes = np.array([t[k] if len(t) > k else 0 for t in order])
+        chosen = torch.from_numpy(classes).to(scores.device)
+        maps = gradient.gradient_maps(scores, acts, chosen, gradient.layer_cam)
+        merged = gradient.merge_layers(maps, size).detach().cpu()
+        out[rows, classes[rows]] = blocks.normalise(merged[:, None])[rows, 0].numpy()
+    return out
+
+
+def last_layer_maps(view, seed, rule):
+    """Maps of a gradient rule at the last layer, from cached features: (N, C, h, w)."""
+    probe = train_probe(view.features("pooled")[:], view.tags, seed=seed)
+    weight = torch.from_numpy(probe.weight)
+    features = view.features("final")
+    out = np.zeros((*view.tags.shape, *features.shape[2:]), np.float32)
+    for rows, x in features.chunks():
+        acts = torch.from_numpy(x).requires_grad_()
+        scores = acts.mean((2, 3)) @ weight.T
+        for c in np.flatnonzero(view.tags[rows].any(0)):
+            classes = torch.full((len(x),), int(c))
+            (maps,) = gradient.gradient_maps(scores, [acts], classes, rule)
+            out[rows, c] = maps.detach()
+    return blocks.keep_tags(blocks.normalise(out), view.tags).numpy()

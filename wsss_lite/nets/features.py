@@ -1,0 +1,180 @@
+"""Features computed once, kept on disk, read through the memory map.
+
+A split's pictures are featurised in chunks of 100, one file per chunk and stage, so that an
+interrupted run goes on where it stopped, a limit costs only what it needs, and two notebooks at
+once never wait for more than a chunk.
+"""
+
+import contextlib
+import io
+import os
+import time
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from wsss_lite.data.images import read_image
+from wsss_lite.files import atomic, cache_dir, lock
+from wsss_lite.progress import progress
+
+CHUNK = 100
+BATCH = 20
+CAP_BYTES = 2_000_000_000
+
+
+class FeatureBank:
+    """Cached features of one world under one trunk.
+
+    Holds picture paths and split lists only: nothing here leads to a mask.
+    """
+
+    def __init__(self, world, trunk, folder=None, cap_bytes=CAP_BYTES):
+        self.trunk = trunk
+        self.folder = Path(folder or cache_dir() / "features")
+        self.cap_bytes = cap_bytes
+        self.key = f"{world.fingerprint()[:12]}-{trunk.fingerprint()[:12]}"
+        self.lists = {split: tuple(world.ids(split)) for split in world.splits}
+        self.paths = {i: world.image_path(i) for ids in self.lists.values() for i in ids}
+        self.place = {}  # id -> (split, row): the first split that lists it keeps it
+        for split, ids in self.lists.items():
+            for row, name in enumerate(ids):
+                self.place.setdefault(name, (split, row))
+        self.verified = {}
+        self.seconds = 0.0  # spent computing, so that a row can report it apart
+
+    def features(self, ids, stage, size=None, flip=False):
+        """Lazy (N, c, h, w) float16 rows of `ids` (`pooled`: (N, c)); see `Rows`."""
+        ids = getattr(ids, "ids", ids)  # a view may stand for its pictures
+        variant = f"{stage}-{size or self.trunk.size}{'-flip' if flip else ''}"
+        chunks = {}
+        for name in ids:
+            split, row = self.place[name]
+            chunks.setdefault((split, row // CHUNK), None)
+        missing = [c for c in chunks if self._find(c, variant) is None]
+        start = time.perf_counter()
+        for chunk in progress(missing, f"features {stage}"):
+            self._compute(chunk, stage, size, flip)
+        self.seconds += time.perf_counter() - start
+        for chunk in chunks:
+            chunks[chunk] = self._find(chunk, variant)
+        if missing:
+            shrink(self.folder, self.cap_bytes, keep=self.folder / self.key)
+        where = [(self.place[n][0], *divmod(self.place[n][1], CHUNK)) for n in ids]
+        return Rows([chunks[split, c] for split, c, _ in where], [row for *_, row in where])
+
+    def of_pictures(self, pictures, stages=("final",)):
+        """Features of changed pictures (erased, pasted): {stage: (N, c, h, w) float32}."""
+        parts = []
+        for start in range(0, len(pictures), BATCH):
+            found = self.trunk(pictures[start : start + BATCH], stages)
+            parts.append({s: v.float().cpu().numpy() for s, v in found.items()})
+        return {s: np.concatenate([p[s] for p in parts]) for s in stages}
+
+    def _stem(self, chunk, variant):
+        split, number = chunk
+        return self.folder / self.key / f"{split}-{number:03d}-{variant}"
+
+    def _find(self, chunk, variant):
+        """The chunk's memory map if a sound file is there; a damaged one is removed."""
+        stem = self._stem(chunk, variant)
+        if stem in self.verified:
+            return self.verified[stem]
+        for path in stem.parent.glob(f"{stem.name}.*.npy"):
+            if crc(path) == path.suffixes[-2][1:]:
+                with contextlib.suppress(OSError):  # a shared cache may be read-only
+                    os.utime(path.parent)
+                self.verified[stem] = np.load(path, mmap_mode="r")
+                return self.verified[stem]
+            warnings.warn(f"{path.name} in the feature cache is damaged: computing it again")
+            with contextlib.suppress(OSError):
+                path.unlink()
+        return None
+
+    def _compute(self, chunk, stage, size, flip):
+        variant = f"{stage}-{size or self.trunk.size}{'-flip' if flip else ''}"
+        stem = self._stem(chunk, variant)
+        with lock(stem.with_name(stem.name + ".lock")):
+            if self._find(chunk, variant) is not None:  # another notebook was faster
+                return
+            split, number = chunk
+            names = self.lists[split][number * CHUNK : (number + 1) * CHUNK]
+            # `pooled` costs nothing beside `final`: whoever asks for one gets both kept
+            stages = ("final", "pooled") if stage in ("final", "pooled") else (stage,)
+            found = self._run(names, stages, size, flip)
+            for name, values in found.items():
+                other = self._stem(chunk, variant.replace(stage, name, 1))
+                if name == stage or self._find(chunk, variant.replace(stage, name, 1)) is None:
+                    self._store(other, values)
+
+    def _run(self, names, stages, size, flip):
+        parts = []
+        for start in range(0, len(names), BATCH):
+            pictures = [read_image(self.paths[n]) for n in names[start : start + BATCH]]
+            found = self.trunk(pictures, stages, size, flip)
+            parts.append({s: v.half().cpu().numpy() for s, v in found.items()})
+        return {s: np.concatenate([p[s] for p in parts]) for s in stages}
+
+    def _store(self, stem, values):
+        buffer = io.BytesIO()
+        np.save(buffer, values)
+        digest = f"{zlib.crc32(buffer.getvalue()):08x}"
+        with atomic(stem.with_name(f"{stem.name}.{digest}.npy")) as path:
+            path.write_bytes(buffer.getvalue())
+
+
+class Rows:
+    """Rows gathered from several memory maps only when they are indexed.
+
+    Behaves as an (N, ...) array for `len`, `.shape`, slices and integer arrays.
+    """
+
+    def __init__(self, maps, rows):
+        self.maps, self.rows = maps, rows
+        self.shape = (len(rows), *maps[0].shape[1:]) if maps else (0,)
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        """float32 copy of the chosen rows (one row for an integer)."""
+        if isinstance(index, (int, np.integer)):
+            return self.maps[index][self.rows[index]].astype(np.float32)
+        chosen = np.arange(len(self))[index]
+        out = np.empty((len(chosen), *self.shape[1:]), np.float32)
+        for k, i in enumerate(chosen):
+            out[k] = self.maps[i][self.rows[i]]
+        return out
+
+    def __array__(self, dtype=None, copy=None):
+        return self[:].astype(dtype or np.float32, copy=False)
+
+    def chunks(self, size=100):
+        """(slice, rows) pairs that walk through all rows in pieces of `size`."""
+        for start in range(0, len(self), size):
+            piece = slice(start, min(start + size, len(self)))
+            yield piece, self[piece]
+
+
+def crc(path):
+    """CRC-32 of a file as 8 hex digits: cheap enough to check at every first use."""
+    value = 0
+    with open(path, "rb") as stream:
+        while block := stream.read(1 << 20):
+            value = zlib.crc32(block, value)
+    return f"{value:08x}"
+
+
+def shrink(folder, cap_bytes, keep=None):
+    """Delete the least recently used groups of features until the cache is under its cap."""
+    groups = [g for g in Path(folder).iterdir() if g.is_dir()] if Path(folder).is_dir() else []
+    sizes = {g: sum(f.stat().st_size for f in g.rglob("*") if f.is_file()) for g in groups}
+    for group in sorted(groups, key=lambda g: g.stat().st_mtime):
+        if sum(sizes.values()) <= cap_bytes:
+            break
+        if group != keep:
+            for path in group.rglob("*"):
+                path.unlink(missing_ok=True)
+            group.rmdir()
+            sizes.pop(group)

@@ -1,0 +1,99 @@
+"""The one fixed segmenter: a light decoder on cached features, the same for every method."""
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from wsss_lite.progress import progress
+
+STAGES = ("c2", "c3", "c4", "c5")
+VOID = 255
+
+
+class Decoder(nn.Module):
+    """Project four stages to one width, add them up at the finest, mix with two 3x3 convs."""
+
+    def __init__(self, channels, classes, width=64):
+        super().__init__()
+        self.project = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in channels)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in channels)
+        self.mix = nn.Sequential(
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
+        self.classify = nn.Conv2d(width, classes, 1)
+
+    def forward(self, stages):
+        """stages: list of (B, c, h, w), fine to coarse. Returns logits (B, classes, H, W)."""
+        size = stages[0].shape[-2:]
+        total = 0
+        for x, project, norm in zip(stages, self.project, self.norms):
+            x = norm(project(x))
+            total = total + F.interpolate(x, size, mode="bilinear")
+        return self.classify(self.mix(total))
+
+
+def train_segmenter(
+    features, labels, classes, seed=0, epochs=10, lr=4e-3, batch=20, width=64, weights=None
+):
+    """Train the decoder with cross-entropy on labelled pixels.
+
+    features: list of four (N, c, h, w), fine to coarse (arrays or lazy rows); labels:
+    (N, H, W) uint8 with 255 = no label; classes: background included; weights: optional
+    (N, H, W) in 0..1, how far each label is trusted. Returns a `Decoder` in eval mode.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        decoder = Decoder([f.shape[1] for f in features], classes, width).to(device)
+        decoder = decoder.to(memory_format=torch.channels_last)
+        optimiser = torch.optim.AdamW(decoder.parameters(), lr, weight_decay=1e-2)
+        n = len(labels)
+        steps = epochs * -(-n // batch)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, steps, pct_start=0.2)
+        decoder.train()
+        for _ in progress(range(epochs), "segmenter"):
+            for rows in torch.randperm(n).split(batch):
+                rows = rows.numpy()
+                x = [torch.from_numpy(f[rows]).to(device) for f in features]
+                y = torch.from_numpy(labels[rows].astype(np.int64)).to(device)
+                w = None if weights is None else torch.from_numpy(weights[rows]).to(device)
+                if torch.rand(()) < 0.5:
+                    x, y = [v.flip(-1) for v in x], y.flip(-1)
+                    w = None if w is None else w.flip(-1)
+                loss = pixel_loss(decoder(x), y, w)
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+    return decoder.eval()
+
+
+def pixel_loss(logits, labels, weights=None):
+    """Mean cross-entropy over labelled pixels, logits upsampled to the labels' size.
+
+    Zero, with a gradient, where a batch has no labelled pixel.
+    """
+    if logits.shape[-2:] != labels.shape[-2:]:
+        logits = F.interpolate(logits, labels.shape[-2:], mode="bilinear")
+    loss = F.cross_entropy(logits, labels, ignore_index=VOID, reduction="none")
+    trust = (labels != VOID).float() if weights is None else weights * (labels != VOID)
+    return (loss * trust).sum() / trust.sum().clamp(min=1)
+
+
+@torch.inference_mode()
+def predict(decoder, features, sizes, batch=50):
+    """Yield one (H, W) uint8 prediction a picture, at the sizes [(H, W), ...] asked for."""
+    device = next(decoder.parameters()).device
+    for start in range(0, len(sizes), batch):
+        piece = slice(start, start + batch)
+        logits = decoder([torch.from_numpy(f[piece]).to(device) for f in features])
+        for one, size in zip(logits, sizes[piece]):
+            full = F.interpolate(one[None], tuple(size), mode="bilinear")[0]
+            yield full.argmax(0).byte().cpu().numpy()

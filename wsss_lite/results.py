@@ -1,0 +1,133 @@
+"""The results store: one JSON file a row, with the hashes that say what it was computed from.
+
+Rows are written only by `wsss-lite run`. A row whose code or world has changed since is stale,
+and is announced as such wherever it is read.
+"""
+
+import ast
+import hashlib
+import json
+import platform
+import warnings
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from wsss_lite.files import atomic, data_dir
+
+PACKAGE = Path(__file__).parent
+QUIET = {"cli", "results", "show", "course", "progress", "widgets", "errors", "files"}
+PINNED = ("torch", "timm", "numpy", "opencv-python-headless", "pydensecrf2")
+
+
+def folder():
+    """Where the recorded rows lie."""
+    return data_dir() / "results"
+
+
+@cache
+def imports(path):
+    """Files of this package that a file of this package imports, from its source."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wsss_lite"):
+            for name in [node.module] + [f"{node.module}.{a.name}" for a in node.names]:
+                stem = PACKAGE.parent.joinpath(*name.split("."))
+                if stem.with_suffix(".py").is_file() and stem.name not in QUIET:
+                    found.add(stem.with_suffix(".py"))
+    return frozenset(found)
+
+
+def code_hash(method):
+    """Hash of the method's file, the lab, and every block that either of them imports."""
+    start = PACKAGE.parent.joinpath(*method.function.__module__.split(".")).with_suffix(".py")
+    seen, waiting = set(), [start, PACKAGE / "lab.py"]
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen.add(path)
+            waiting.extend(imports(path))
+    digest = hashlib.sha256()
+    for path in sorted(seen):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        digest.update(ast.dump(_without_docstrings(tree)).encode())  # prose changes no number
+    return digest.hexdigest()[:16]
+
+
+def _without_docstrings(tree):
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            if isinstance(getattr(body[0].value, "value", None), str):
+                body[0].value.value = ""
+    return tree
+
+
+def record(row, lab, method, where=None):
+    """Write one row with its hashes, versions and the matrices behind its test score."""
+    entry = {
+        "row": row,
+        "code": code_hash(method),
+        "world": lab.world.fingerprint()[:16],
+        "trunk": lab.trunk.fingerprint(),
+        "versions": {name: version(name) for name in PINNED} | {"python": platform.python_version()},
+        "command": f"wsss-lite run {method.name} --world {lab.world.name} --seed {lab.seed}",
+    }
+    stem = Path(where or folder()) / lab.world.name / f"{method.name}-s{lab.seed}"
+    with atomic(stem.with_suffix(".json")) as path:
+        path.write_text(json.dumps(entry, indent=1) + "\n", encoding="utf-8")
+    matrices = lab.last.get("matrices")
+    if matrices is not None:  # small integers, mostly zero: the paired bootstrap needs them
+        with atomic(stem.with_suffix(".npz")) as path:
+            np.savez_compressed(path, matrices=matrices.astype(np.uint32))
+    return stem.with_suffix(".json")
+
+
+def version(name):
+    """Installed version without a build tag, or None."""
+    try:
+        return metadata.version(name).split("+")[0]
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def read(world="pocket", where=None):
+    """All recorded entries of a world, stale ones marked and announced."""
+    from wsss_lite.registry import methods
+
+    known = methods()
+    entries = []
+    for path in sorted((Path(where or folder()) / world).glob("*.json")):
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        method = known.get(entry["row"]["method"])
+        entry["stale"] = method is None or entry["code"] != code_hash(method)
+        npz = path.with_suffix(".npz")
+        entry["matrices"] = np.load(npz)["matrices"] if npz.is_file() else None
+        entries.append(entry)
+    stale = sorted({e["row"]["method"] for e in entries if e["stale"]})
+    if stale:
+        warnings.warn(
+            f"recorded rows of {', '.join(stale)} are stale (the code changed since): "
+            "`make results` computes them again"
+        )
+    return entries
+
+
+def table(names, world="pocket", keys=("miou_maps", "miou_pseudo", "miou_test"), where=None):
+    """{method: {key: (mean, half width of the 95 % interval over seeds, n)}} of recorded rows."""
+    out = {}
+    for name in names:
+        rows = [e["row"] for e in read(world, where) if e["row"]["method"] == name]
+        out[name] = {key: interval([r[key] for r in rows if r[key] is not None]) for key in keys}
+    return out
+
+
+def interval(values):
+    """(mean, 1.96 standard errors, n); None without a value."""
+    if not values:
+        return None
+    values = np.asarray(values, float)
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
+    return float(values.mean()), float(1.96 * error), len(values)
