@@ -1,7 +1,6 @@
 """What holds for every test: no network, quiet libraries, one thread a process."""
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("MPLBACKEND", "Agg")
 REPO = Path(__file__).resolve().parents[1]
 
 STARTUP = f"""\
@@ -31,7 +29,6 @@ def pytest_configure(config):
     startup.mkdir(parents=True)
     (startup / "00-no-network.py").write_text(STARTUP)
     os.environ["IPYTHONDIR"] = folder.name
-    os.environ.pop("MPLBACKEND", None) if "ipykernel" in sys.modules else None
     config.add_cleanup(folder.cleanup)
 
 

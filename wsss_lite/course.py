@@ -218,7 +218,7 @@ def claim(text, better, than, margin=0.0, noise=None):
     difference, error = _difference(better, than, noise)
     low, high = difference - 2 * error, difference + 2 * error
     verdict = "holds" if low > margin else "fails" if high < margin else "tie"
-    spread = f" ± {2 * error:.3f}" if error else ""
+    spread = f" ± {2 * error:.3f} (2 s.e.)" if error else ""
     detail = f"{np.mean(better):.3f} against {np.mean(than):.3f}: {difference:+.3f}{spread}"
     if margin:
         detail += f", margin {margin:g}"

@@ -308,13 +308,16 @@ class Pictures(Shown):
     width: int = WIDTH
 
     def html(self):
-        rows = [self._row(*row) for row in zip(self.headings, self.rows, self.titles)]
-        return "".join(rows) + legend_html(self.legend)
+        return "".join(self._row(*row) for row in self._lines()) + legend_html(self.legend)
+
+    def _lines(self):
+        """(heading, pictures, titles) of each row."""
+        return zip(self.headings, self.rows, self.titles, strict=True)
 
     def _row(self, heading, pictures, titles):
         head = f'<p style="margin:8px 0 2px 0"><b>{escape(heading)}</b></p>' if heading else ""
         cells = []
-        for picture, title in zip(pictures, titles):
+        for picture, title in zip(pictures, titles, strict=True):
             alt = ": ".join(part for part in (self.alt, heading, title) if part)
             shown = img(for_screen(picture, self.width), alt, self.width)
             cells.append(
@@ -334,8 +337,8 @@ class Pictures(Shown):
             axes = fig.subplots(len(self.rows), columns, squeeze=False, height_ratios=tall)
             for ax in axes.ravel():
                 ax.set_axis_off()
-            for r, (heading, row, titles) in enumerate(zip(self.headings, self.rows, self.titles)):
-                for c, (picture, title) in enumerate(zip(row, titles)):
+            for r, (heading, row, titles) in enumerate(self._lines()):
+                for c, (picture, title) in enumerate(zip(row, titles, strict=True)):
                     text = f"{heading}: {title}" if heading and c == 0 else title
                     axes[r, c].imshow(picture, interpolation="nearest")
                     axes[r, c].set_title(text.removesuffix(": "), fontsize=9)
@@ -532,7 +535,7 @@ def bars(names, values, *, alt, xlabel, errors=None, bound=None, title="", digit
             ax.errorbar(values, k, xerr=over, fmt="none", ecolor=INK, capsize=3)
         ax.set_yticks(k, names)
         ax.invert_yaxis()
-        for y, value, error in zip(k, values, over):
+        for y, value, error in zip(k, values, over, strict=True):
             text = "none" if np.isnan(value) else f"{value:.{digits}f}"
             at = np.nan_to_num(value)
             ax.annotate(text, (at + error if at >= 0 else 0, y), (4, 0), va="center",

@@ -24,7 +24,7 @@ EFFECTS = ("texture", "shared_colour", "shadow", "gradient", "tint", "blur", "no
 
 # Surfaces from installed packages: (package, file, width and height of a source pixel here).
 SURFACES = {
-    "brick": ("skimage", "data/brick.png", .3, .3),
+    "brick": ("skimage", "data/brick.png", .45, .45),
     "grass": ("skimage", "data/grass.png", .5, .5),
     "gravel": ("skimage", "data/gravel.png", .5, .5),
     "ripples": ("skimage", "data/gravel.png", 1., .25),
@@ -184,6 +184,8 @@ def surface(name):
     except OSError as error:
         raise InputError(f"Cannot read {path}: reinstall {package}, whose files give the scenes "
                          "their textures.") from error
+    if name == "brick":
+        grey = grey.T  # the photograph lies on its side
     grey = cv2.resize(grey, None, fx=zoom[0], fy=zoom[1], interpolation=cv2.INTER_AREA)
     grey = grey - cv2.GaussianBlur(grey, (0, 0), 24)
     grey = np.clip(grey / (grey.std() + 1e-6), -2.5, 2.5)

@@ -23,6 +23,7 @@ import io
 import json
 import math
 import re
+import shutil
 import sys
 import zipfile
 import zlib
@@ -96,16 +97,20 @@ def build(paths, folder, index=None):
         ) from error
     same = []
     samples = (_sample(row, paths[row["id"]], truth[int(row["id"])], same) for row in index)
-    splits = {s: [row["id"] for row in index if row["split"] in s] for s in ("train", "val", "trainval")}
+    lists = {"train": ("train",), "val": ("val",), "trainval": ("train", "val")}
+    splits = {
+        name: [row["id"] for row in index if row["split"] in parts] for name, parts in lists.items()
+    }
     write_voc(folder, samples, splits, VOC_CLASSES)
     print(f"coco-mini: {sum(same)} of {len(same)} masks agree bit by bit.", file=sys.stderr)
 
 
 def _sample(row, path, truth, same):
-    """Scale photo, masks and boxes of one picture; `same` gets whether the mask is the known one."""
+    """Scale photo, masks and boxes of one picture; `same` gets whether the mask is as it was."""
     mask, instances, found = truth
     size = (row["width"], row["height"])
-    image = np.array(Image.fromarray(read_image(path)).resize(size, Image.Resampling.LANCZOS))
+    photo = _photo(path, mask.shape)
+    image = np.array(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
     scale = (size[0] / mask.shape[1], size[1] / mask.shape[0])
     mask, instances = (
         np.array(Image.fromarray(array).resize(size, Image.Resampling.NEAREST))
@@ -118,6 +123,21 @@ def _sample(row, path, truth, same):
         for number, (cls, corners, crowd) in enumerate(found, start=1)
     ]
     return Sample(row["id"], image, mask, instances, boxes)
+
+
+def _photo(path, shape):
+    """(H, W, 3) uint8. No checksum is published, so what is wrong shows only here."""
+    try:
+        photo = read_image(path)
+    except InputError:
+        photo = None
+    if photo is None or photo.shape[:2] != shape:
+        path.unlink()
+        raise InputError(
+            f"{path} was not the photo that COCO's masks belong to and was deleted; "
+            "run the same command again."
+        )
+    return photo
 
 
 def scaled_box(cls, corners, scale, size, difficult):
@@ -151,8 +171,8 @@ def from_instances(shape, annotations):
     """shape: (H, W). Painted from large to small, so that what is small stays in sight."""
     mask, instances = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     found = _in_voc(annotations)
+    # Crowds lie behind everything.
     order = sorted(range(len(found)), key=lambda i: (not found[i]["iscrowd"], -found[i]["area"]))
-    order.sort(key=lambda i: not found[i]["iscrowd"])  # crowds lie behind everything
     for i in order:
         here = rasterise(found[i]["segmentation"], shape)
         crowd = found[i]["iscrowd"]
@@ -176,9 +196,9 @@ def rasterise(segmentation, shape):
 
     A pixel belongs to an outline when its centre, half a pixel from its corner, lies inside.
     """
-    inside = np.zeros(shape, bool)
     if isinstance(segmentation, dict):
         return decode_runs(segmentation["counts"], segmentation["size"])
+    inside = np.zeros(shape, bool)
     for outline in segmentation:
         x, y = np.array(outline[0::2]) - 0.5, np.array(outline[1::2]) - 0.5
         inside[polygon(y, x, shape)] = True
@@ -216,9 +236,9 @@ def _read_panoptic(path, wanted, inner):
     with zipfile.ZipFile(path) as archive:
         rows = _list(archive, "annotations/panoptic_train2017.json", "annotations")
         segments = {row["image_id"]: row["segments_info"] for row in rows if row["image_id"] in ids}
-        with archive.open("annotations/panoptic_train2017.zip") as source, open(inner, "wb") as sink:
-            while block := source.read(CHUNK):
-                sink.write(block)
+        with archive.open("annotations/panoptic_train2017.zip") as source:
+            with open(inner, "wb") as sink:
+                shutil.copyfileobj(source, sink, CHUNK)
     with zipfile.ZipFile(inner) as archive:
         for number in sorted(ids):
             with archive.open(f"panoptic_train2017/{number:012d}.png") as stream:

@@ -62,10 +62,9 @@ def fetch(name, root, files=None, keep=False):
     folder, downloads = root / folder_name, root / "downloads" / name
     if not folder.exists():
         files = files or published()
-        _need_space(root, sum(remote.megabytes for remote in files.values()))
-        paths = {
-            key: get(remote, downloads) for key, remote in progress(list(files.items()), "files")
-        }
+        _need_space(root, downloads, sum(remote.megabytes for remote in files.values()))
+        remotes = progress(list(files.items()), "files")
+        paths = {key: get(remote, downloads) for key, remote in remotes}
         with atomic(folder) as unfinished:
             unfinished.mkdir()
             build(paths, unfinished)
@@ -76,22 +75,23 @@ def fetch(name, root, files=None, keep=False):
     return folder
 
 
-def _need_space(root, megabytes):
+def _need_space(root, downloads, megabytes):
     """InputError unless the disk holds the archives and about as much again unpacked."""
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(root, error) from error
-    need, free = 2.2e6 * megabytes, shutil.disk_usage(root).free
+    have = sum(path.stat().st_size for path in downloads.glob("*"))
+    need, free = 2.2e6 * megabytes - have, shutil.disk_usage(root).free
     if free < need:
         raise InputError(
-            f"{root} has {free / 1e9:.1f} GB free and {need / 1e9:.1f} are needed; free some "
+            f"{root} has {free / 1e9:.1f} GB free and needs {need / 1e9:.1f}; free some "
             "space or choose another folder with --root."
         )
 
 
 def _raw(folder):
-    """A place for unpacked originals; it lies in the private folder of `atomic` and goes with it."""
+    """A place for unpacked originals; `atomic` removes it with the private folder it lies in."""
     return folder.with_name("raw")
 
 
@@ -205,7 +205,8 @@ def _pets_sample(raw, id, species):
     if not image.startswith(b"\xff\xd8"):  # a few are PNG or GIF under the name .jpg
         image = read_image(path)
     trimap = np.array(Image.open(raw / "annotations" / "trimaps" / f"{id}.png"))
-    return Sample(id, image, pet_mask(trimap, species), pet_mask(trimap, 1), [pet_box(trimap, species)])
+    box = pet_box(trimap, species)
+    return Sample(id, image, pet_mask(trimap, species), pet_mask(trimap, 1), [box])
 
 
 def pet_mask(trimap, value):

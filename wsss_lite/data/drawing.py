@@ -235,9 +235,15 @@ class Sprite:
         window = self.rgb[y:y + h, x:x + w]
         window[:] = np.clip(window * light[..., None], 0, 255).astype(np.uint8)
         np.minimum(window, coverage[..., None], out=window)
-        labels = self.parts[y:y + h, x:x + w]
-        spread = cv2.dilate(labels, np.ones((3, 3), np.uint8))
-        labels[:] = np.where(coverage > 127, np.where(labels > 0, labels, spread), 0)
+        self._close_parts(coverage > 127, self.parts[y:y + h, x:x + w])
+
+    def _close_parts(self, drawn, labels):
+        """Give every drawn pixel a part: borders are a little wider than what was labelled."""
+        for _ in range(2):
+            spread = cv2.dilate(labels, np.ones((3, 3), np.uint8))
+            labels[:] = np.where(labels > 0, labels, spread)
+        labels[labels == 0] = self.label
+        labels[~drawn] = 0
 
     def paste(self, canvas):
         """Lay the sprite over an (CANVAS, CANVAS, 3) float32 picture, in place."""

@@ -44,7 +44,7 @@ SIZES = {"cat": (62, 98), "dog": (62, 98), "person": (100, 152), "bird": (40, 66
 MARGIN = {"person": 20, "car": 50, "horse": 56, "boat": 52}
 
 
-@dataclass
+@dataclass(repr=False)
 class Scene:
     """A drawn scene; arrays are (SIZE, SIZE), the image (SIZE, SIZE, 3) uint8.
 
@@ -63,6 +63,9 @@ class Scene:
     context: str
     coupled: bool
     file: bytes
+
+    def __repr__(self):
+        return f"Scene({self.caption!r}, context={self.context!r}, coupled={self.coupled})"
 
 
 class Prop(NamedTuple):

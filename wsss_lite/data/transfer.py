@@ -39,6 +39,7 @@ AGAIN = "run the same command again, it goes on from there"
 DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError,
     NotImplementedError, RuntimeError,  # an unknown compression, a password
+    FileExistsError, IsADirectoryError, NotADirectoryError,  # a name is both file and folder
 )  # fmt: skip
 
 

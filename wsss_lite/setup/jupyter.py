@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -27,8 +28,11 @@ def lab(arguments):
         print(line)
     port = options.port or free_port()
     token = secrets.token_hex(16)
+    # Whoever ends this process politely ends the server with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     first = min((path.name for path in WORK.glob("00_*.ipynb")), default="")
-    address = f"http://127.0.0.1:{port}/lab/{f'tree/{first}' if first else ''}?token={token}"
+    page = f"lab/tree/{first}" if first else "lab"
+    address = f"http://127.0.0.1:{port}/{page}?token={token}"
     server = subprocess.Popen(
         [str(PYTHON), "-m", "jupyterlab", *jupyter_options(port)],
         cwd=WORK,

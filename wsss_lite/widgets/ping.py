@@ -47,9 +47,3 @@ class Ping(anywidget.AnyWidget):
 
     def __repr__(self):
         return STILL
-
-    def _repr_mimebundle_(self, **options):
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        data["text/plain"] = STILL
-        return bundle
