@@ -456,7 +456,10 @@ def test_fetch_refuses_early(tmp_path, monkeypatch):
 
 def test_published_addresses():
     """Those of torchvision, read from the installed copy."""
-    import wsss_lite._compat  # noqa: F401  (torchvision may not import without it)
+    from wsss_lite import _compat
+
+    _compat.mend_torchvision()
+
     from torchvision.datasets import OxfordIIITPet, SBDataset
     from torchvision.datasets.voc import DATASET_YEAR_DICT
 

@@ -20,9 +20,9 @@ def toy(n=24, size=8, seed=0):
 
 def test_it_learns_and_is_seeded():
     features, labels = toy()
-    first = train_segmenter(features, labels, 2, epochs=8, batch=6, width=8)
-    second = train_segmenter(features, labels, 2, epochs=8, batch=6, width=8)
-    other = train_segmenter(features, labels, 2, seed=1, epochs=8, batch=6, width=8)
+    first = train_segmenter(features, labels, 2, epochs=25, batch=6, width=16)
+    second = train_segmenter(features, labels, 2, epochs=25, batch=6, width=16)
+    other = train_segmenter(features, labels, 2, seed=1, epochs=25, batch=6, width=16)
     a, b, c = (np.stack(list(predict(d, features, [(16, 16)] * 24))) for d in (first, second, other))
     assert (a == labels).mean() > 0.85
     assert (a == b).all() and (a != c).any()
@@ -41,14 +41,14 @@ def test_weights_scale_the_trust():
     logits = torch.randn(1, 2, 1, 2)
     labels = torch.tensor([[[0, 1]]])
     first = pixel_loss(logits, labels, torch.tensor([[[1.0, 0.0]]]))
-    expected = torch.nn.functional.cross_entropy(logits[..., 0], torch.tensor([[0]])[0])
+    expected = torch.nn.functional.cross_entropy(logits[:, :, 0, 0], torch.tensor([0]))
     assert torch.isclose(first, expected)
 
 
 def test_probe_separates_and_its_weights_read_raw_features():
     rng = np.random.default_rng(0)
-    tags = rng.random((200, 2)) < 0.5
-    pooled = rng.normal(size=(200, 6)).astype(np.float32) * 3 + 5
+    tags = rng.random((2000, 2)) < 0.5
+    pooled = rng.normal(size=(2000, 6)).astype(np.float32) * 3 + 5
     pooled[:, :2] += 12 * tags
     probe = train_probe(pooled, tags)
     assert ((probe.probability(pooled) > 0.5) == tags).mean() > 0.97

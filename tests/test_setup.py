@@ -379,4 +379,5 @@ def test_lab_answers_at_the_printed_address_and_stops_with_its_parent(tmp_path, 
         with pytest.raises(urllib.error.URLError, match="refused"):
             urllib.request.urlopen(address, timeout=5)
     finally:
-        process.kill()
+        process.terminate()  # killed outright it would leave the server behind
+        process.wait(20)

@@ -21,7 +21,8 @@ MASK[79, 80:100] = 255
 
 def images_in(html):
     """[(alt, width, (H, W, 3) array, bytes)] of the pictures inside an HTML text."""
-    found = re.findall(r'<img alt="([^"]*)" width="(\d+)" src="data:image/\w+;base64,([^"]+)"', html)
+    element = r'<img alt="([^"]*)" width="(\d+)" src="data:image/\w+;base64,([^"]+)"'
+    found = re.findall(element, html)
     return [
         (alt, int(width), np.asarray(Image.open(io.BytesIO(b64decode(code))).convert("RGB")), code)
         for alt, width, code in found
@@ -130,7 +131,7 @@ def test_every_picture_of_a_strip_has_alt_text_and_256_pixels():
     html = made._repr_mimebundle_()["text/html"]
     shown = [i for i in images_in(html) if i[1] > 12]
     assert [i[0] for i in shown] == [
-        "A cat &amp; its map: scene", "A cat &amp; its map: mask", "A cat &amp; its map: CAM, IoU 0.41"
+        f"A cat &amp; its map: {title}" for title in ("scene", "mask", "CAM, IoU 0.41")
     ]
     assert all(width >= 256 for _, width, _, _ in shown)
     assert html.count("<img") == len(images_in(html)) == 3 + 4  # 4 swatches: 0, cat, dog, void
@@ -176,7 +177,8 @@ def test_what_a_strip_cannot_show_is_refused():
 
 
 def test_grid_repeats_column_titles_and_prints_row_headings():
-    html = show.grid([[PHOTO, PHOTO]] * 2, ["scene", "again"], alt="g", headings=["r=0", "r=1"]).html()
+    rows, names = [[PHOTO, PHOTO]] * 2, ["scene", "again"]
+    html = show.grid(rows, names, alt="g", headings=["r=0", "r=1"]).html()
     assert html.count("<figcaption") == 4 and "<b>r=1</b>" in html
 
 
@@ -189,7 +191,8 @@ def test_curve_and_bars_carry_alt_text_and_are_equal_twice():
     def make():
         return (
             show.curve(x, {"cat": x, "CAM": x**2}, alt="rises", xlabel="t", ylabel="mIoU",
-                       bands={"cat": (x - 0.1, x + 0.1)}, marks={"tuned": 0.3}, levels={"full": 0.8}),
+                       bands={"cat": (x - 0.1, x + 0.1)}, marks={"tuned": 0.3},
+                       levels={"full": 0.8}),
             show.bars(["cat", "other"], [0.4, np.nan], alt="bars", xlabel="IoU", errors=[0.1, 0],
                       bound={"full": 0.84}),
         )

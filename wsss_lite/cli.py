@@ -159,7 +159,7 @@ def fetch(arguments):
 
 
 def check(arguments):
-    from wsss_lite.data.voc import check as problems
+    from wsss_lite.data.folder import check as problems
 
     found = problems(arguments.root)
     print("\n".join(found) or f"{arguments.root}: nothing is missing.")

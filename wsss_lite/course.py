@@ -274,9 +274,9 @@ def restore(name, source=None, target="."):
     (default: the checkout's `notebooks`); target: the folder to put it into (default: this one).
     Reload the page afterwards (File > Reload Notebook from Disk).
     """
-    from wsss_lite import setup as installation
+    from wsss_lite.setup import common, copies
 
-    source = Path(source or installation.NOTEBOOKS)
+    source = Path(source or common.NOTEBOOKS)
     found = sorted(source.glob("*.ipynb")) if source.is_dir() else []
     match = [p for p in found if p.name == name] or [p for p in found if p.name.startswith(name)]
     if len(match) != 1:
@@ -286,7 +286,7 @@ def restore(name, source=None, target="."):
         raise InputError(
             f"{match[0].name} is the original itself; `git checkout {match[0].name}` restores it."
         )
-    kept = installation.restore(match[0].name, source, target)
+    kept = copies.restore(match[0].name, source, target)
     print(f"{match[0].name} is the original again: File > Reload Notebook from Disk shows it")
     if kept:
         print(f"what you had is {Path(kept).relative_to(target).as_posix()}")

@@ -97,9 +97,10 @@ def ladder(out, scenes=300):
 
     Test scores are of the first `scenes` test scenes; the README's ladder uses all of them.
     """
+    from wsss_lite.data.pocket import PocketVOC
     from wsss_lite.lab import Lab
 
-    lab = Lab("pocket", limit=scenes)
+    lab = Lab(PocketVOC(limit=scenes), limit=scenes)
     row = lab.run("cam")
     maps, choice, decoder = (lab.last[k] for k in ("maps", "choice", "decoder"))
     bound = lab.run("full")

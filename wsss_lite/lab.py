@@ -26,8 +26,11 @@ from wsss_lite.score import Scores, confusion
 UNTIL = ("maps", "pseudo", "segmenter")
 THRESHOLDS = tuple(np.round(np.arange(0.05, 0.96, 0.05), 2))
 DEFAULT_THRESHOLD = 0.3  # without any mask to tune on: the usual choice of the CAM papers
-CRF_THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
-CRF_GRID = tuple(CRF(sharpness=s) for s in (0.5, 1.0, 2.0))
+CRF_THRESHOLDS = (0.25, 0.3, 0.35, 0.4, 0.5)
+CRF_GRID = tuple(
+    CRF(colour_position_std=p, colour_std=c) for p, c in ((30, 5), (30, 10), (60, 5), (60, 10))
+)
+SCENE_SIZE, PHOTO_SIZE = 224, 320  # trunk input, pixels
 LABEL_SIZE = 192  # segmenter labels of pictures that differ in size
 
 
@@ -50,16 +53,20 @@ class Lab:
 
     def __init__(self, world="pocket", trunk="lite0", weights=None, seed=0, limit=None, train=None):
         self.world = open_world(world) if isinstance(world, str) else world
-        self.trunk = trunk if isinstance(trunk, Trunk) else Trunk(trunk, weights)
+        self.trunk = trunk if isinstance(trunk, Trunk) else Trunk(trunk, weights, self.size())
         self.seed = seed
         self.limit = limit
         ids = self.world.ids("train") if train is None else train
         self.train = tuple(ids[:limit])
         self.tune = tuple(self.world.ids("tune")) if "tune" in self.world.splits else ()
-        self.test_split = "test" if "test" in self.world.splits else "val"
+        self.test_split = getattr(self.world, "scored_split", None) or "val"
         self.test = tuple(self.world.ids(self.test_split)[:limit])
         self.classes = len(self.world.classes) + 1
         self._kept = {}
+
+    def size(self):
+        """Input side in pixels: photographs are seen larger than the small drawn scenes."""
+        return SCENE_SIZE if self.world.name == "pocket" else PHOTO_SIZE
 
     @cached_property
     def bank(self):
@@ -142,6 +149,7 @@ class Lab:
         names = list(labels)
         same = len({m.shape for m in labels.values()}) == 1
         small = list(labels.values()) if same else [shrink_label(m) for m in labels.values()]
+        self.bank.prepare(names, STAGES)
         features = [self.bank.features(names, s) for s in STAGES]
         return train_segmenter(
             features, np.stack(small), self.classes, seed=self.seed, weights=weights, **recipe
@@ -150,6 +158,7 @@ class Lab:
     def test_matrices(self, decoder, ids=None):
         """(N, C, C) one confusion matrix a test picture."""
         ids = self.test if ids is None else tuple(ids)
+        self.bank.prepare(ids, STAGES)
         features = [self.bank.features(ids, s) for s in STAGES]
         truths = [self.world.mask(i) for i in ids]
         predictions = predict(decoder, features, [t.shape for t in truths])
@@ -164,6 +173,8 @@ class Lab:
         method = registry.find(name)
         view = self.view_of(method)
         start, features_before = time.perf_counter(), self.bank.seconds
+        if until == "segmenter" and method.produces == "maps":
+            self.bank.prepare(view.ids, ("final", *STAGES))  # one pass for maps and segmenter
         row = self._blank_row(method)
         last = self.last = {}
         if method.produces == "labels":
@@ -191,7 +202,7 @@ class Lab:
         if scores:
             row["miou_maps"] = rounded(scores.miou)
         if until != "maps":
-            row["refine"] = f"crf t={choice.pseudo:g} p={choice.crf.sharpness:g}"
+            row["refine"] = f"crf {choice.pseudo:g} {choice.crf.colour_position_std:g} {choice.crf.colour_std:g}"
             scores, labels = self._score(self.labels(maps, choice))
             if scores:
                 row["miou_pseudo"] = rounded(scores.miou)

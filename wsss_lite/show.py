@@ -105,8 +105,12 @@ def _free_colour(name, spare, taken):
         if colour in spare and colour not in taken:
             return colour
     # More classes than colours: walk round the hues.
-    hue = colormaps["hsv"]((start % 997) / 997)
-    return tuple(int(255 * (0.25 + 0.6 * v)) for v in hue[:3])
+    for k in range(997):
+        hue = colormaps["hsv"]((start + 89 * k) % 997 / 997)
+        colour = tuple(int(255 * (0.25 + 0.6 * v)) for v in hue[:3])
+        if colour not in taken:
+            break
+    return colour
 
 
 def lookup(classes):
@@ -248,7 +252,7 @@ def encode(picture, largest=LARGEST):
     data = _bytes(image, "PNG", optimize=True)
     quality = 92
     while len(data) > largest and quality > 20:
-        data = _bytes(full, "JPEG", quality=quality, subsampling=0, optimize=True)
+        data = _bytes(full, "JPEG", quality=quality, subsampling=0)
         quality -= 8
     return ("image/png" if data[:4] == b"\x89PNG" else "image/jpeg"), data
 
@@ -377,7 +381,7 @@ def legend_html(legend):
     items = []
     for name, colour in legend.items():
         swatch = np.full((12, 12, 3), colour, np.uint8)
-        items.append(f"<span>{img(swatch, '', 12)}&nbsp;{escape(name)}</span>")
+        items.append(f"<span>{img(swatch, f'colour of {name}', 12)}&nbsp;{escape(name)}</span>")
     flex = "display:flex;flex-wrap:wrap;gap:14px;margin:4px 0;font-size:90%"
     return f'<div style="{flex}">{" ".join(items)}</div>'
 

@@ -42,14 +42,14 @@ STUFF_SURFACE = ("gravel", None, "grass", "grass", "ripples", "gravel", "gravel"
 class Camera:
     """Strength of each effect. `Camera.off()` leaves the drawing as it is."""
 
-    blur: float = 0.6  # standard deviation of the sharpest-to-softest lens, pixels
-    noise: float = 6.0  # standard deviation of the sensor noise, grey levels
-    jpeg: int = 75  # JPEG quality 1..100; 0 keeps the pixels exactly
-    gradient: float = 0.25  # light fall-off from one side to the other, share of the light
-    shadow: float = 0.3  # share of the light that soft shadows take away
+    blur: float = 0.25  # standard deviation of the sharpest-to-softest lens, pixels
+    noise: float = 1.5  # standard deviation of the sensor noise, grey levels
+    jpeg: int = 80  # JPEG quality 1..100; 0 keeps the pixels exactly
+    gradient: float = 0.2  # light fall-off from one side to the other, share of the light
+    shadow: float = 0.25  # share of the light that soft shadows take away
     tint: float = 0.05  # error of the white balance, share of each channel
-    shared_colour: float = 0.4  # 0..1: objects and what is around them trade colours
-    texture: float = 0.5  # 0..1: real surfaces laid over ground, walls and objects
+    shared_colour: float = 0.65  # 0..1: objects and what is around them trade colours
+    texture: float = 0.6  # 0..1: real surfaces laid over ground, walls and objects
 
     def __post_init__(self):
         for name in ("gradient", "shadow", "shared_colour", "texture", "tint"):

@@ -27,7 +27,7 @@ VOID = 255
 GRAIN = {"fur": .075, "fine": .04}  # strength of the surface grain
 SMALLEST = 20  # pixels; a smaller object is not annotated
 VOID_SHARE = 0.15  # most of an object that may be void
-LARGER = 1.32  # objects against the sizes below
+LARGER = 1.62  # objects against the sizes below
 
 # How much of an object must be seen, of the part of it that lies inside the picture.
 # Vehicles may be half hidden.
@@ -39,7 +39,7 @@ HEAD_SEEN = {"cat": .2, "dog": .2, "horse": .04, "person": .06}
 # to stand on its roof.
 STEP = 14
 # Size of one local unit on the canvas: (from, to) before depth.
-SIZES = {"cat": (62, 98), "dog": (62, 98), "person": (100, 152), "bird": (40, 66),
+SIZES = {"cat": (62, 98), "dog": (62, 98), "person": (100, 152), "bird": (46, 72),
          "car": (46, 74), "horse": (70, 106), "boat": (50, 88), "train": (54, 84)}
 MARGIN = {"person": 20, "car": 50, "horse": 56, "boat": 52}
 

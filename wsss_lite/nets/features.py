@@ -47,22 +47,32 @@ class FeatureBank:
     def features(self, ids, stage, size=None, flip=False):
         """Lazy (N, c, h, w) float16 rows of `ids` (`pooled`: (N, c)); see `Rows`."""
         ids = getattr(ids, "ids", ids)  # a view may stand for its pictures
-        variant = f"{stage}-{size or self.trunk.size}{'-flip' if flip else ''}"
-        chunks = {}
-        for name in ids:
-            split, row = self.place[name]
-            chunks.setdefault((split, row // CHUNK), None)
-        missing = [c for c in chunks if self._find(c, variant) is None]
-        start = time.perf_counter()
-        for chunk in progress(missing, f"features {stage}"):
-            self._compute(chunk, stage, size, flip)
-        self.seconds += time.perf_counter() - start
-        for chunk in chunks:
-            chunks[chunk] = self._find(chunk, variant)
-        if missing:
-            shrink(self.folder, self.cap_bytes, keep=self.folder / self.key)
+        self.prepare(ids, (stage,), size, flip)
+        variant = self._variant(stage, size, flip)
+        chunks = {c: self._find(c, variant) for c in self._chunks(ids)}
         where = [(self.place[n][0], *divmod(self.place[n][1], CHUNK)) for n in ids]
         return Rows([chunks[split, c] for split, c, _ in where], [row for *_, row in where])
+
+    def prepare(self, ids, stages, size=None, flip=False):
+        """Compute what the cache lacks, all stages in one forward pass a picture."""
+        start = time.perf_counter()
+        wanted = [(s, self._variant(s, size, flip)) for s in stages]
+        missing = {}
+        for chunk in self._chunks(ids):
+            lacking = tuple(s for s, v in wanted if self._find(chunk, v) is None)
+            if lacking:
+                missing[chunk] = lacking
+        for chunk in progress(missing, "features"):
+            self._compute(chunk, missing[chunk], size, flip)
+        if missing:
+            shrink(self.folder, self.cap_bytes, keep=self.folder / self.key)
+            self.seconds += time.perf_counter() - start
+
+    def _chunks(self, ids):
+        return list(dict.fromkeys((self.place[n][0], self.place[n][1] // CHUNK) for n in ids))
+
+    def _variant(self, stage, size, flip):
+        return f"{stage}-{size or self.trunk.size}{'-flip' if flip else ''}"
 
     def of_pictures(self, pictures, stages=("final",)):
         """Features of changed pictures (erased, pasted): {stage: (N, c, h, w) float32}."""
@@ -77,7 +87,7 @@ class FeatureBank:
         return self.folder / self.key / f"{split}-{number:03d}-{variant}"
 
     def _find(self, chunk, variant):
-        """The chunk's memory map if a sound file is there; a damaged one is removed."""
+        """The chunk's file if a sound one is there; a damaged one is removed."""
         stem = self._stem(chunk, variant)
         if stem in self.verified:
             return self.verified[stem]
@@ -85,28 +95,26 @@ class FeatureBank:
             if crc(path) == path.suffixes[-2][1:]:
                 with contextlib.suppress(OSError):  # a shared cache may be read-only
                     os.utime(path.parent)
-                self.verified[stem] = np.load(path, mmap_mode="r")
-                return self.verified[stem]
+                self.verified[stem] = path
+                return path
             warnings.warn(f"{path.name} in the feature cache is damaged: computing it again")
             with contextlib.suppress(OSError):
                 path.unlink()
         return None
 
-    def _compute(self, chunk, stage, size, flip):
-        variant = f"{stage}-{size or self.trunk.size}{'-flip' if flip else ''}"
-        stem = self._stem(chunk, variant)
+    def _compute(self, chunk, stages, size, flip):
+        split, number = chunk
+        stem = self._stem(chunk, self._variant("+".join(stages), size, flip))
         with lock(stem.with_name(stem.name + ".lock")):
-            if self._find(chunk, variant) is not None:  # another notebook was faster
+            if {"final", "pooled"} & set(stages):  # one costs nothing beside the other
+                stages = tuple({*stages, "final", "pooled"})
+            variants = {s: self._variant(s, size, flip) for s in stages}
+            lacking = [s for s, v in variants.items() if self._find(chunk, v) is None]
+            if not lacking:  # another notebook was faster
                 return
-            split, number = chunk
             names = self.lists[split][number * CHUNK : (number + 1) * CHUNK]
-            # `pooled` costs nothing beside `final`: whoever asks for one gets both kept
-            stages = ("final", "pooled") if stage in ("final", "pooled") else (stage,)
-            found = self._run(names, stages, size, flip)
-            for name, values in found.items():
-                other = self._stem(chunk, variant.replace(stage, name, 1))
-                if name == stage or self._find(chunk, variant.replace(stage, name, 1)) is None:
-                    self._store(other, values)
+            for stage, values in self._run(names, lacking, size, flip).items():
+                self._store(self._stem(chunk, variants[stage]), values)
 
     def _run(self, names, stages, size, flip):
         parts = []
@@ -125,14 +133,16 @@ class FeatureBank:
 
 
 class Rows:
-    """Rows gathered from several memory maps only when they are indexed.
+    """Rows gathered from several files only when they are indexed.
 
-    Behaves as an (N, ...) array for `len`, `.shape`, slices and integer arrays.
+    Behaves as an (N, ...) array for `len`, `.shape`, slices and integer arrays. A file is mapped
+    for as long as a gather takes, so that features never pile up in the process's memory.
     """
 
-    def __init__(self, maps, rows):
-        self.maps, self.rows = maps, rows
-        self.shape = (len(rows), *maps[0].shape[1:]) if maps else (0,)
+    def __init__(self, paths, rows):
+        self.paths, self.rows = np.asarray(paths, object), np.asarray(rows)
+        inner = np.load(paths[0], mmap_mode="r").shape[1:] if len(rows) else ()
+        self.shape = (len(rows), *inner)
 
     def __len__(self):
         return len(self.rows)
@@ -140,11 +150,13 @@ class Rows:
     def __getitem__(self, index):
         """float32 copy of the chosen rows (one row for an integer)."""
         if isinstance(index, (int, np.integer)):
-            return self.maps[index][self.rows[index]].astype(np.float32)
+            return self[[index]][0]
         chosen = np.arange(len(self))[index]
         out = np.empty((len(chosen), *self.shape[1:]), np.float32)
-        for k, i in enumerate(chosen):
-            out[k] = self.maps[i][self.rows[i]]
+        paths = self.paths[chosen]
+        for path in dict.fromkeys(paths):
+            here = np.flatnonzero(paths == path)
+            out[here] = np.load(path, mmap_mode="r")[self.rows[chosen[here]]]
         return out
 
     def __array__(self, dtype=None, copy=None):

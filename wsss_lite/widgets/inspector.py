@@ -5,6 +5,7 @@ from html import escape
 
 import ipywidgets as widgets
 import numpy as np
+import traitlets
 from PIL import Image
 
 from wsss_lite import show
@@ -16,6 +17,15 @@ LONGEST = 640  # pixels; larger photographs are reduced so that the slider stays
 SCREEN = 320  # pixels a picture takes on screen
 ALL = "all"
 LINE = (255, 255, 255)
+
+
+class Described(widgets.Image):
+    """An image whose `tooltip` is its alternative text.
+
+    ipywidgets 8.1 shows the tooltip only of widgets that have a description, and fails on others.
+    """
+
+    description = traitlets.Unicode("").tag(sync=True)
 
 
 class Inspector:
@@ -61,8 +71,8 @@ class Inspector:
         self.view = widgets.Dropdown(options=views, description="view")
         self.refine = widgets.Checkbox(False, description="dense CRF", indent=False)
         size = {"width": f"{SCREEN}px", "object_fit": "contain"}
-        self.original = widgets.Image(format="png", layout=size)
-        self.image = widgets.Image(format="png", layout=size)
+        self.original = Described(format="png", layout=size)
+        self.image = Described(format="png", layout=size)
         self.image.add_class("wsss-inspector-view")
         self.line = widgets.HTML()
         gap = widgets.Layout(grid_gap="12px", margin="4px 0", flex_flow="row wrap")
@@ -74,6 +84,8 @@ class Inspector:
             self.line,
         ])
         self.box.add_class("wsss-inspector")
+        for control in (self.picture, self.cls, self.threshold, self.colour_map, self.view):
+            control.layout.width = "280px"  # three in a row on a laptop
         self.picture.observe(self._new_picture, "value")
         for control in (self.cls, self.threshold, self.colour_map, self.view, self.refine):
             control.observe(self._draw, "value")
