@@ -84,7 +84,7 @@ def test_pooled_comes_with_final(bank):
 
 def test_a_damaged_file_is_said_and_computed_again(bank):
     good = bank.features(["0"], "c2")[:]
-    (path,) = bank.folder.rglob("train-000-c2-*.npy")
+    (path,) = bank.folder.rglob("train-000x3-c2-*.npy")
     data = bytearray(path.read_bytes())
     data[-1] ^= 255
     path.write_bytes(data)

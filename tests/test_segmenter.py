@@ -48,8 +48,8 @@ def test_weights_scale_the_trust():
 def test_probe_separates_and_its_weights_read_raw_features():
     rng = np.random.default_rng(0)
     tags = rng.random((2000, 2)) < 0.5
-    pooled = rng.normal(size=(2000, 6)).astype(np.float32) * 3 + 5
-    pooled[:, :2] += 12 * tags
+    pooled = rng.normal(size=(2000, 6)).astype(np.float32) + 5
+    pooled[:, :2] += 6 * tags
     probe = train_probe(pooled, tags)
     assert ((probe.probability(pooled) > 0.5) == tags).mean() > 0.97
     assert (np.abs(probe.weight[:, :2]).max(1) > np.abs(probe.weight[:, 2:]).max(1)).all()

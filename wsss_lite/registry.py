@@ -16,6 +16,7 @@ _methods = {}
 class Method:
     """A method and what there is to know about it.
 
+    trains: False where no random number enters the maps, so that one seed suffices.
     produces: "maps", the function returns (N, C, h, w) in 0..1 for every picture of its view; or
     "labels", it returns {picture: (H, W) uint8} to train the segmenter on directly.
     quoted: numbers of the literature with their source, e.g. {"VOC val (S1)": 65.2}.
@@ -33,6 +34,7 @@ class Method:
     survey: str = ""
     quoted: dict = field(default_factory=dict)
     produces: str = "maps"
+    trains: bool = True
     pictures: str = "train+tune"  # or "train", "tune": whose annotation it uses
 
     def __call__(self, view, seed=0, **knobs):

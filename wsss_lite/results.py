@@ -4,6 +4,7 @@ Rows are written only by `wsss-lite run`. A row whose code or world has changed 
 and is announced as such wherever it is read.
 """
 
+import argparse
 import ast
 import hashlib
 import json
@@ -19,6 +20,7 @@ from wsss_lite.files import atomic, data_dir
 
 PACKAGE = Path(__file__).parent
 QUIET = {"cli", "results", "show", "course", "progress", "widgets", "errors", "files"}
+SEEDS = (0, 1, 2)
 PINNED = ("torch", "timm", "numpy", "opencv-python-headless", "pydensecrf2")
 
 
@@ -131,3 +133,52 @@ def interval(values):
     values = np.asarray(values, float)
     error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
     return float(values.mean()), float(1.96 * error), len(values)
+
+
+def wanted():
+    """(world, method, seed, until) of every row the course quotes, cheap ones first.
+
+    A method without a random number has one row; the others have a row a seed.
+    """
+    import os
+
+    from wsss_lite.registry import methods
+
+    coco = os.environ.get("WSSS_LITE_COCO_MINI")
+    jobs = []
+    for name, method in methods().items():
+        for seed in SEEDS if method.trains else SEEDS[:1]:
+            jobs.append(("pocket", name, seed))
+        if coco and name not in ("full-20",):
+            jobs.append((coco, name, 0))
+    return jobs
+
+
+def main(argv=None):
+    """Compute the rows that are missing or stale, one after the other; safe to interrupt."""
+    from wsss_lite.lab import Lab
+    from wsss_lite.registry import find
+
+    parser = argparse.ArgumentParser(prog="python -m wsss_lite.results", description=main.__doc__)
+    parser.add_argument("--diff", action="store_true", help="only say which rows would change")
+    arguments = parser.parse_args(argv)
+    labs = {}
+    for world, name, seed in wanted():
+        method = find(name)
+        path = folder() / Path(world).name / f"{name}-s{seed}.json"
+        if path.is_file() and json.loads(path.read_text())["code"] == code_hash(method):
+            continue
+        print(f"{Path(world).name}: {name}, seed {seed}", flush=True)
+        if arguments.diff:
+            continue
+        if world not in labs:
+            labs[world] = Lab(world)
+        labs[world].seed = seed
+        row = labs[world].run(name)
+        record(row, labs[world], method)
+        shown = {k: v for k, v in row.items() if k.startswith("miou") or k == "seconds"}
+        print(f"  {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -84,7 +84,9 @@ class FeatureBank:
 
     def _stem(self, chunk, variant):
         split, number = chunk
-        return self.folder / self.key / f"{split}-{number:03d}-{variant}"
+        # the count tells a full chunk from one that a limit has cut short
+        count = len(self.lists[split][number * CHUNK : (number + 1) * CHUNK])
+        return self.folder / self.key / f"{split}-{number:03d}x{count}-{variant}"
 
     def _find(self, chunk, variant):
         """The chunk's file if a sound one is there; a damaged one is removed."""

@@ -14,7 +14,7 @@ VOID = 255
 class Decoder(nn.Module):
     """Mix the three coarser stages, then add the finest: most work where pixels are few."""
 
-    def __init__(self, channels, classes, width=96):
+    def __init__(self, channels, classes, width=64):
         super().__init__()
         fine, *coarse = channels
         half = width // 2
@@ -45,7 +45,7 @@ def resize(x, size):
 
 
 def train_segmenter(
-    features, labels, classes, seed=0, epochs=12, lr=4e-3, batch=20, width=96, weights=None
+    features, labels, classes, seed=0, epochs=12, lr=4e-3, batch=20, width=64, weights=None
 ):
     """Train the decoder with cross-entropy on labelled pixels.
 

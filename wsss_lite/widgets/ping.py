@@ -17,6 +17,7 @@ function render({ model, el }) {
   el.style.fontFamily = "var(--jp-code-font-family, monospace)";
   el.style.fontSize = "var(--jp-code-font-size, 13px)";
   el.style.whiteSpace = "pre-wrap";
+  el.style.paddingLeft = "8px";  // where the printed lines above begin
   el.className += " wsss-ping";
   const draw = () => { el.textContent = model.get("text"); };
   model.on("change:text", draw);

@@ -18,6 +18,7 @@ from wsss_lite.registry import register
     year=2016,
     cite="zhou2016learning",
     survey="S0 S1 S2 S3: foundation of both pipelines",
+    trains=False,
 )
 def cam_imagenet(view, seed=0):
     """CAM of the ImageNet classes that stand for each tag; nothing is trained.
