@@ -9,6 +9,7 @@ from wsss_lite.progress import progress
 
 STAGES = ("c2", "c3", "c4", "c5")
 VOID = 255
+LEAST_STEPS = 200  # few pictures are seen more often, or 20 masks would never be learnt
 
 
 class Decoder(nn.Module):
@@ -45,7 +46,16 @@ def resize(x, size):
 
 
 def train_segmenter(
-    features, labels, classes, seed=0, epochs=12, lr=4e-3, batch=20, width=64, weights=None
+    features,
+    labels,
+    classes,
+    seed=0,
+    epochs=12,
+    lr=4e-3,
+    batch=20,
+    width=64,
+    weights=None,
+    least_steps=LEAST_STEPS,
 ):
     """Train the decoder with cross-entropy on labelled pixels.
 
@@ -59,6 +69,7 @@ def train_segmenter(
         decoder = Decoder([f.shape[1] for f in features], classes, width).to(device)
         optimiser = torch.optim.AdamW(decoder.parameters(), lr, weight_decay=1e-2)
         n = len(labels)
+        epochs = max(epochs, -(-least_steps * batch // n))
         steps = epochs * -(-n // batch)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, steps, pct_start=0.2)
         decoder.train()
