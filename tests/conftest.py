@@ -43,3 +43,7 @@ def offline(monkeypatch):
 def repo():
     """Root of the checkout."""
     return REPO
+
+
+# Shared by several files of tests; defined beside what they are made from.
+from tiny_world import maskless, quick, rows, session_cache, tiny, trunk  # noqa: E402, F401

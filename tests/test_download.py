@@ -135,6 +135,13 @@ def test_a_server_that_ignores_range(server, tmp_path):
     assert server.seen == ["bytes=1000-"]
 
 
+def test_what_is_left_of_a_longer_part_goes(server, tmp_path):
+    server.ranges = False
+    server.put("a.jpg", CONTENT)
+    (tmp_path / "a.jpg.part").write_bytes(CONTENT + b"more")
+    assert get(server.remote("a.jpg"), tmp_path).read_bytes() == CONTENT
+
+
 def test_a_part_that_is_already_whole(server, tmp_path):
     remote = server.put("a.tar", CONTENT)
     (tmp_path / "a.tar.part").write_bytes(CONTENT)
@@ -451,6 +458,12 @@ def test_fetch_refuses_early(tmp_path, monkeypatch):
         fetch("imagenet", tmp_path)
     monkeypatch.setattr(download.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
     with pytest.raises(InputError, match="1.0 GB free and needs 4.4"):
+        fetch("voc2012", tmp_path)
+    part = tmp_path / "downloads" / "voc2012" / "x.tar.part"
+    part.parent.mkdir(parents=True)
+    with open(part, "wb") as stream:
+        stream.truncate(10**9)  # sparse; what is there already need not come again
+    with pytest.raises(InputError, match="1.0 GB free and needs 3.4"):
         fetch("voc2012", tmp_path)
 
 

@@ -1,12 +1,16 @@
 """The command line: `wsss-lite methods | cite | run | cam | fetch | cache | warm | bench`."""
 
 import argparse
+import errno
 import json
 import os
 import sys
 from pathlib import Path
 
 from wsss_lite.errors import InputError
+from wsss_lite.files import unwritable
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def main(argv=None):
@@ -14,16 +18,34 @@ def main(argv=None):
     arguments = parser().parse_args(argv)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # nothing here goes to a hub unasked
     try:
-        return arguments.command(arguments) or 0
+        code = arguments.command(arguments) or 0
+        sys.stdout.flush()  # a full disk behind `> file` shows here and not after the end
+        return code
     except InputError as error:
         print(f"wsss-lite: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("wsss-lite: stopped; what was finished is kept, nothing is half-written.")
+        said = "stopped; what was finished is kept, nothing is half-written."
+        print(f"wsss-lite: {said}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_output()
         return 0
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        silence_output()
+        where = error.filename or "the output"
+        print(f"wsss-lite: {unwritable(where, error)}", file=sys.stderr)
+        return 2
+
+
+def silence_output():
+    """Drop what standard output does not take any more, so that Python's exit is quiet."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser():
@@ -112,8 +134,9 @@ def run(arguments):
     if not names:
         raise InputError("Name a method, or give --all; `wsss-lite methods` lists them.")
     chosen = [find(n) for n in names]
-    weights = arguments.trunk if Path(arguments.trunk).is_file() else None
-    trunk = "lite0" if weights else arguments.trunk
+    if arguments.record and (arguments.limit or arguments.until != "segmenter"):
+        raise InputError("Only whole runs are recorded: leave out --record, or --limit and --until.")
+    trunk, weights = trunk_and_weights(arguments.trunk)
     lab = Lab(arguments.world, trunk, weights, arguments.seed, arguments.limit)
     rows = []
     for method in chosen:
@@ -127,6 +150,11 @@ def run(arguments):
             print(one_line(row), flush=True)
     if arguments.json:
         print(json.dumps(rows, indent=1))
+
+
+def trunk_and_weights(given):
+    """(timm name, checkpoint or None) of what --trunk was given."""
+    return ("lite0", given) if Path(given).is_file() else (given, None)
 
 
 def write_out(lab, method, out):
@@ -147,8 +175,9 @@ def one_line(row):
 def cam(arguments):
     from wsss_lite.export import explain
 
-    for path in explain(arguments.images, arguments.name, arguments.out, arguments.trunk):
-        print(path)
+    trunk, weights = trunk_and_weights(arguments.trunk)
+    for line in explain(arguments.images, arguments.name, arguments.out, trunk, weights):
+        print(line)
 
 
 def fetch(arguments):
@@ -187,9 +216,15 @@ def warm(arguments):
 
 
 def bench(arguments):
-    from benchmarks.bench import main as measure
+    import runpy
 
-    measure(as_json=arguments.json)
+    path = Path(__file__).resolve().parents[1] / "benchmarks" / "bench.py"
+    if not path.is_file():
+        raise InputError(
+            f"There is no file {path}: the benchmarks are not installed with the package, "
+            "run `wsss-lite bench` from a checkout (`pip install -e .` there)."
+        )
+    runpy.run_path(str(path))["main"](as_json=arguments.json)
 
 
 def demo(arguments):

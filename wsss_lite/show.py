@@ -542,8 +542,8 @@ def bars(names, values, *, alt, xlabel, errors=None, bound=None, title="", digit
         for y, value, error in zip(k, values, over, strict=True):
             text = "none" if np.isnan(value) else f"{value:.{digits}f}"
             at = np.nan_to_num(value)
-            ax.annotate(text, (at + error if at >= 0 else 0, y), (4, 0), va="center",
-                        textcoords="offset points")
+            ax.annotate(text, (at + error if at >= 0 else 0, y), (4, 0), va="center", zorder=5,
+                        textcoords="offset points", bbox={"fc": "white", "ec": "none", "pad": 0.5})
         for text, at in (bound or {}).items():
             ax.axvline(at, color=INK, linewidth=1.2, linestyle="--")
             ax.annotate(f"{text} {at:.{digits}f}", (at, 1), (0, 3), color=INK, fontsize=9,

@@ -1,0 +1,1 @@
+"""Measured beside the peers, in one run: `wsss-lite bench`."""

@@ -1,0 +1,119 @@
+"""The refiner: one picture before and after the dense CRF, with the knobs of the CRF to turn."""
+
+from dataclasses import replace
+from html import escape
+
+import ipywidgets as widgets
+import numpy as np
+
+from wsss_lite import show
+from wsss_lite.refine.crf import CRF, dense_crf
+from wsss_lite.refine.threshold import label, upsample, with_background
+from wsss_lite.score import Scores, confusion
+from wsss_lite.widgets.inspector import SCREEN, Described, _png
+
+
+class Refiner:
+    """Shows the thresholded maps, the mask after the CRF, and the mIoU of both.
+
+    images: list of (H, W, 3) uint8 of at most a few hundred pixels a side; maps: (N, C, h, w) in
+    0..1, zero for classes without a tag; masks: list of (H, W) uint8; classes: C names; settings:
+    the `CRF` to start from. Controls: `picture`, `threshold`, `colour`, `reach`, `weight`; setting
+    their `.value` does what a click does, and `state()` says what is shown.
+    """
+
+    def __init__(self, images, maps, masks, classes, settings=CRF(), threshold=0.3):
+        if not len(images) == len(maps) == len(masks):
+            raise ValueError(f"{len(images)} pictures, {len(maps)} maps and {len(masks)} masks")
+        self.images, self.masks, self.classes = list(images), list(masks), tuple(classes)
+        self.settings = settings
+        sizes = [image.shape[:2] for image in images]
+        self.maps = [upsample(m, size) for m, size in zip(maps, sizes, strict=True)]
+        self._build(threshold)
+        self._draw()
+
+    def _build(self, threshold):
+        def slider(kind, text, value, low, high, step):
+            wide = widgets.Layout(width="300px")
+            return kind(value=value, min=low, max=high, step=step, description=text, layout=wide)
+
+        s, whole, real = self.settings, widgets.IntSlider, widgets.FloatSlider
+        self.picture = slider(whole, "picture", 1, 1, len(self.images), 1)
+        self.threshold = slider(real, "background", threshold, 0.02, 0.9, 0.02)
+        self.colour = slider(real, "colour std", s.colour_std, 1, 60, 1)
+        self.reach = slider(real, "reach px", s.colour_position_std, 5, 120, 5)
+        self.weight = slider(real, "weight", s.colour_weight, 0, 20, 0.5)
+        self.before = Described(format="png", layout={"width": f"{SCREEN}px"})
+        self.after = Described(format="png", layout={"width": f"{SCREEN}px"})
+        self.line = widgets.HTML()
+        rows = [
+            [self.picture, self.threshold],
+            [self.colour, self.reach, self.weight],
+            [self.before, self.after],
+        ]
+        flow = widgets.Layout(flex_flow="row wrap", grid_gap="12px", margin="4px 0")
+        self.box = widgets.VBox([*(widgets.HBox(row, layout=flow) for row in rows), self.line])
+        self.box.add_class("wsss-refiner")
+        for control in (self.picture, self.threshold, self.colour, self.reach, self.weight):
+            control.observe(self._draw, "value")
+
+    def chosen(self):
+        """The `CRF` that the sliders ask for."""
+        return replace(
+            self.settings,
+            colour_std=self.colour.value,
+            colour_position_std=self.reach.value,
+            colour_weight=self.weight.value,
+        )
+
+    def predictions(self):
+        """(H, W) uint8 of the thresholded maps, and the same after the CRF."""
+        i = self.picture.value - 1
+        probability = with_background(self.maps[i], self.threshold.value)
+        refined = dense_crf(self.images[i], probability, self.chosen()).argmax(0)
+        return label(self.maps[i], self.threshold.value), refined.astype(np.uint8)
+
+    def scores(self, predictions):
+        """The mIoU of each of the predictions on the current picture."""
+        truth = self.masks[self.picture.value - 1]
+        size = len(self.classes) + 1
+        return [Scores(confusion(truth, pred, size)).miou for pred in predictions]
+
+    def state(self):
+        """What the sliders say and the two scores, as plain values: for a later cell and tests."""
+        before, after = self.scores(self.predictions())
+        return {
+            "picture": self.picture.value,
+            "threshold": round(self.threshold.value, 2),
+            "crf": self.chosen(),
+            "before": before,
+            "after": after,
+        }
+
+    def _draw(self, change=None):
+        image = self.images[self.picture.value - 1]
+        predictions = self.predictions()
+        before, after = self.scores(predictions)
+        number = f"picture {self.picture.value} of {len(self.images)}"
+        for shown, mask, text in zip((self.before, self.after), predictions, ("before", "after")):
+            shown.value = _png(show.overlay(image, mask, self.classes))
+            shown.tooltip = f"{number}, mask {text} the CRF"
+        text = f"mIoU of {number}: {before:.2f} before, {after:.2f} after the CRF"
+        self.line.value = f'<p aria-live="polite" style="margin:0"><b>{escape(text)}</b></p>'
+
+    def strip(self):
+        """The same as still pictures (`show.strip`)."""
+        i, predictions = self.picture.value - 1, self.predictions()
+        before, after = self.scores(predictions)
+        titles = ["picture", f"before, mIoU {before:.2f}", f"after, mIoU {after:.2f}", "truth"]
+        pictures = [self.images[i], *predictions, self.masks[i]]
+        alt = f"Still view of the refiner, picture {i + 1} of {len(self.images)}"
+        return show.strip(pictures, titles, alt=alt, legend=self.classes)
+
+    def __repr__(self):
+        return f"Refiner({len(self.images)} pictures, {len(self.classes)} classes)"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """The live controls, and the still pictures for pages without a kernel."""
+        data = dict(self.box._repr_mimebundle_())
+        return data | {"text/plain": repr(self), "text/html": self.strip().html()}
