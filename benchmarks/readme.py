@@ -36,9 +36,11 @@ CALIBRATION = (
     ("CAM", "cam"),
     ("CAM + dense CRF", "crf"),
     ("gain of the CRF", "crf_gain"),
+    ("... as a multiple of that on photographs", "crf_gain/"),
     ("boxes filled", "box_fill"),
     ("GrabCut in the boxes", "grabcut"),
     ("gain of GrabCut", "grabcut_gain"),
+    ("... as a multiple of that on photographs", "grabcut_gain/"),
     ("pictures", "pictures"),
 )
 STAGES = {"miou_maps": "maps", "miou_pseudo": "+ CRF", "miou_test": "test"}
@@ -63,9 +65,9 @@ def percent(recorded, key):
     return f"{100 * mean:.1f} ± {100 * half:.1f}" if count > 1 else f"{100 * mean:.1f}"
 
 
-def markdown(head, lines):
-    """A table; every column but the first is aligned to the right."""
-    rule = ["---"] + ["---:"] * (len(head) - 1)
+def markdown(head, lines, words=1):
+    """A table; the first `words` columns are text, the others numbers, aligned to the right."""
+    rule = ["---"] * words + ["---:"] * (len(head) - words)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *lines))
 
 
@@ -75,7 +77,7 @@ def ladder(found):
     for name, method, key, scored in LADDER:
         scores = [percent(found[world].get(method, []), key) for world in WORLDS]
         lines.append((name, scored, *scores))
-    return markdown(("mIoU in percent", "scored on", "PocketVOC", "coco-mini"), lines)
+    return markdown(("mIoU in percent", "scored on", "PocketVOC", "coco-mini"), lines, words=2)
 
 
 def methods(found):
@@ -90,7 +92,7 @@ def methods(found):
         needs = ", ".join([first["supervision"], *first["needs"]])
         scores = [percent(found[w].get(name, []), key) for w in WORLDS for key in STAGES]
         lines.append((f"`{name}`", needs, hours, *scores))
-    return markdown(head, lines)
+    return markdown(head, lines, words=2)
 
 
 def order(item):
@@ -104,15 +106,16 @@ def calibration(where=None):
     """What following colour gains in the drawn world and on photographs (`calibration.json`)."""
     path = Path(where or results.folder()) / "calibration.json"
     facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    lines = [
-        (name, *(gain_or_score(facts.get(column, {}).get(key)) for column in COLUMNS))
-        for name, key in CALIBRATION
-    ]
+    lines = [(name, *(cell(facts, c, key) for c in COLUMNS)) for name, key in CALIBRATION]
     return markdown(("mIoU in percent", *COLUMNS.values()), lines)
 
 
-def gain_or_score(value):
-    """A count, a score, or [gain, low, high]."""
+def cell(facts, column, key):
+    """A count, a score, [gain, low, high], or (key with a slash) a gain against photographs."""
+    value = facts.get(column, {}).get(key.rstrip("/"))
+    if key.endswith("/"):
+        photos = facts.get("coco-mini", {}).get(key.rstrip("/"))
+        return f"{value[0] / photos[0]:.1f}" if value and photos else NONE
     if isinstance(value, list):
         gain, low, high = (100 * v for v in value)
         return f"{gain:+.1f} ({low:+.1f} to {high:+.1f})"

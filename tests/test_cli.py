@@ -109,6 +109,13 @@ def test_a_limit_is_a_positive_number(limit, capsys):
     assert stop.value.code == 2 and "--limit" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("seed", ["-1", str(2**40), "x"])
+def test_a_seed_is_one_that_every_library_takes(seed, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["run", "cam", "--seed", seed])
+    assert stop.value.code == 2 and "--seed" in capsys.readouterr().err
+
+
 # --------------------------------------------------------------------------------- methods, cite
 
 
@@ -172,6 +179,8 @@ def test_cam_of_an_unknown_class(tmp_path, capsys):
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     assert cli.main(["cam", str(tmp_path / "x.png"), "--class", "giraff", "-o", str(tmp_path)]) == 2
     assert "no class called 'giraff'" in capsys.readouterr().err
+    assert cli.main(["cam", str(tmp_path / "x.png"), "--class", " ", "-o", str(tmp_path)]) == 2
+    assert "empty name" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["x.png"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from wsss_lite.errors import InputError, PeekError
 from wsss_lite.lab import Lab
 from wsss_lite.methods.cam.cam_imagenet import imagenet_numbers
-from wsss_lite.methods.cam.gradient_family import layer_cam
+from wsss_lite.methods.cam.layer_cam import layer_cam
 from wsss_lite.methods.cam.imagenet_names import IMAGENET
 from wsss_lite.registry import find, methods, register
 

@@ -5,7 +5,11 @@ import importlib.util
 import json
 import re
 
+import numpy as np
 import pytest
+
+from wsss_lite import registry
+from wsss_lite.methods.cam.cam import cam
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +53,15 @@ def test_a_changed_row_changes_the_tables(readme, store):
     assert "| `cam` | tags | 2.0 h | 45.0 ± 9.8 |" in before["methods"]
     assert "| CAM | – | – | – |" in before["calibration"]  # not measured in this store
     facts = {"pocket": {"cam": 0.4, "crf_gain": [0.05, -0.01, 0.11], "pictures": 300}}
+    facts["coco-mini"] = {"crf_gain": [0.04, 0.01, 0.07]}
     (store / "calibration.json").write_text(json.dumps(facts))
     path = store / "coco-mini" / "cam-s0.json"
     path.write_text(path.read_text().replace("0.3", "0.31"))
     after = readme.tables(store)
     assert "| 45.0 ± 9.8 | 31.0 |" in after["ladder"]
     assert "| CAM | – | 40.0 | – |" in after["calibration"]
-    assert "| – | +5.0 (-1.0 to +11.0) | – |" in after["calibration"]
+    assert "| – | +5.0 (-1.0 to +11.0) | +4.0 (+1.0 to +7.0) |" in after["calibration"]
+    assert "| – | 1.2 | 1.0 |" in after["calibration"]
     assert "| pictures | – | 300 | – |" in after["calibration"]
 
 
@@ -96,3 +102,39 @@ def test_troubleshooting_quotes_messages_that_exist(repo):
     for message in quoted:
         for piece in filter(None, (p.strip(" ;") for p in message.split("…"))):
             assert piece in known, f"no message of the package says {piece!r}"
+
+
+class Final(np.ndarray):
+    """Features as the bank hands them out: an array that can be walked through."""
+
+    def chunks(self):
+        yield slice(None), np.asarray(self)
+
+
+class View:
+    """Six pictures with random features; the first two have two tags, the others one."""
+
+    def __init__(self):
+        self.final = np.random.default_rng(0).random((6, 8, 4, 4), np.float32)
+        self.tags = np.eye(3, dtype=bool)[[0, 1, 2, 0, 1, 2]]
+        self.tags[:2, 2] = True
+
+    def features(self, stage, **options):
+        return self.final.mean((2, 3)) if stage == "pooled" else self.final.view(Final)
+
+
+def test_the_example_method_of_contributing_works(repo):
+    text = (repo / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    method, test = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    compile(test, "test_cam_rival.py", "exec")
+    space = {"__name__": "wsss_lite.methods.cam.cam_rival"}
+    try:
+        exec(method, space)
+        assert registry._methods["cam-rival"].supervision == "tags"
+    finally:
+        registry._methods.pop("cam-rival", None)
+    view = View()
+    off, on = (space["cam_rival"](view, strength=s) for s in (0, 0.5))
+    assert np.array_equal(off, cam(view))
+    changed = (on != off).any((1, 2, 3))
+    assert changed[:2].any() and not changed[2:].any()

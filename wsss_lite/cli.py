@@ -69,7 +69,7 @@ def parser():
     sub.add_argument("--trunk", default="lite0", help="timm model name, or a checkpoint of lite0")
     sub.add_argument("--until", default="segmenter", choices=("maps", "pseudo", "segmenter"))
     sub.add_argument("--limit", type=positive, help="use only the first N pictures of a split")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--seed", type=seed, default=0)
     sub.add_argument("--json", action="store_true")
     sub.add_argument("--record", action="store_true", help="write the row to the results store")
     sub.add_argument("--out", type=Path, help="write pseudo masks, overlays and a contact sheet")
@@ -99,6 +99,13 @@ def positive(text):
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("give a number of at least 1")
+    return number
+
+
+def seed(text):
+    number = int(text)
+    if not 0 <= number < 2**32:  # what NumPy and torch both take
+        raise argparse.ArgumentTypeError("give a number from 0 to 4294967295")
     return number
 
 

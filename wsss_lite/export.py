@@ -50,13 +50,14 @@ def explain(paths, name=None, out=".", trunk="lite0", weights=None):
     name: an ImageNet class name (part of it suffices); without it the best class is shown.
     Yields one line a picture: top three names with confidence, and the files written.
     """
+    pictures = [modest(read_image(p)) for p in paths]  # all, before anything slow or written
+    names = imagenet_names()
+    chosen = None if name is None else find_class(name, names)
+
     from wsss_lite.maps.cam import cam
     from wsss_lite.nets.trunk import Trunk
     from wsss_lite.refine.threshold import upsample
 
-    names = imagenet_names()
-    chosen = None if name is None else find_class(name, names)
-    pictures = [modest(read_image(p)) for p in paths]  # all, before anything is written
     net = Trunk(trunk, weights, size=320)
     weight, bias = (t.cpu() for t in net.classifier)
     used = set()
@@ -115,6 +116,8 @@ def find_class(name, names):
     from wsss_lite.errors import InputError
 
     wanted = name.lower().strip()
+    if not wanted:
+        raise InputError("--class was given an empty name; give an ImageNet class, like 'tabby'.")
     synonyms = [[s.strip().lower() for s in n.split(",")] for n in names]
     for i, words in enumerate(synonyms):
         if wanted in words:

@@ -43,12 +43,14 @@ class SceneBrowser:
         self.image.add_class("wsss-scenes-view")
         self.line = widgets.HTML()
         gap = widgets.Layout(grid_gap="12px", margin="4px 0", flex_flow="row wrap")
-        self.box = widgets.VBox([
-            widgets.HBox([self.seed, self.view], layout=gap),
-            widgets.HBox([self.cooccurrence, self.camera, self.size], layout=gap),
-            widgets.HBox([self.original, self.image], layout=gap),
-            self.line,
-        ])
+        self.box = widgets.VBox(
+            [
+                widgets.HBox([self.seed, self.view], layout=gap),
+                widgets.HBox([self.cooccurrence, self.camera, self.size], layout=gap),
+                widgets.HBox([self.original, self.image], layout=gap),
+                self.line,
+            ]
+        )
         self.box.add_class("wsss-scenes")
         for control in (self.seed, self.cooccurrence, self.camera, self.size, self.view):
             control.style.description_width = "90px"

@@ -1,6 +1,6 @@
 """CAM: the weights of a linear classifier, applied at every position."""
 
-import numpy as np
+import numpy as np  # noqa: F401
 
 from wsss_lite.maps import cam as blocks
 from wsss_lite.nets.probe import train_probe

@@ -1,42 +1,13 @@
-"""Grad-CAM, XGrad-CAM and LayerCAM on the trunk with a linear probe on top."""
+"""LayerCAM: every position of every channel weighted by its positive gradient."""
 
 import numpy as np
 import torch
 
 from wsss_lite.maps import cam as blocks
 from wsss_lite.maps import gradient
+from wsss_lite.maps.last_layer import last_layer_maps
 from wsss_lite.nets.probe import train_probe
 from wsss_lite.registry import register
-
-
-@register(
-    "grad-cam",
-    category="CAM",
-    supervision="tags",
-    paper="Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization",
-    venue="ICCV",
-    year=2017,
-    cite="selvaraju2017grad",
-    survey="S1 S3: CAM improvement",
-)
-def grad_cam(view, seed=0):
-    """Weight channels by their mean gradient; equals CAM for pooling + linear, as it should."""
-    return last_layer_maps(view, seed, gradient.grad_cam)
-
-
-@register(
-    "xgrad-cam",
-    category="CAM",
-    supervision="tags",
-    paper="Axiom-based Grad-CAM: Towards Accurate Visualization and Explanation of CNNs",
-    venue="BMVC",
-    year=2020,
-    cite="fu2020axiom",
-    survey="S3: CAM improvement",
-)
-def xgrad_cam(view, seed=0):
-    """Grad-CAM with activation-weighted gradients; also equals CAM for pooling + linear."""
-    return last_layer_maps(view, seed, gradient.xgrad_cam)
 
 
 @register(
@@ -86,19 +57,3 @@ def _class_maps(scores, acts, tags):
         merged = gradient.merge_layers(maps, size).detach().cpu()
         out[rows, classes[rows]] = blocks.normalise(merged[:, None])[rows, 0].numpy()
     return out
-
-
-def last_layer_maps(view, seed, rule):
-    """Maps of a gradient rule at the last layer, from cached features: (N, C, h, w)."""
-    probe = train_probe(view.features("pooled")[:], view.tags, seed=seed)
-    weight = torch.from_numpy(probe.weight)
-    features = view.features("final")
-    out = np.zeros((*view.tags.shape, *features.shape[2:]), np.float32)
-    for rows, x in features.chunks():
-        acts = torch.from_numpy(x).requires_grad_()
-        scores = acts.mean((2, 3)) @ weight.T
-        for c in np.flatnonzero(view.tags[rows].any(0)):
-            classes = torch.full((len(x),), int(c))
-            (maps,) = gradient.gradient_maps(scores, [acts], classes, rule)
-            out[rows, c] = maps.detach()
-    return blocks.keep_tags(blocks.normalise(out), view.tags).numpy()
