@@ -166,7 +166,7 @@ def masks(pictures=10, seed=0):
     other = rng.integers(0, LABELS, truth.shape, dtype=np.uint8)
     pred = np.where(wrong, other, truth)
     truth[:, ::25] = 255
-    return list(zip(truth, pred))
+    return list(zip(truth, pred, strict=True))
 
 
 def our_miou(pairs):

@@ -79,7 +79,8 @@ def test_without_json_a_person_reads_one_line(tiny, quick, capsys, tmp_path):
     line = ["run", "cam", "--world", str(tiny), "--until", "maps", "--out", str(tmp_path)]
     assert cli.main(line) == 0
     captured = capsys.readouterr()
-    assert re.fullmatch(r"cam +maps \d+\.\d, precision \d+\.\d, recall \d+\.\d, \d+ s\n", captured.out)
+    line = r"cam +maps \d+\.\d, precision \d+\.\d, recall \d+\.\d, \d+ s\n"
+    assert re.fullmatch(line, captured.out)
     assert "contact_sheet.png" in captured.err
     assert len(list((tmp_path / "tiny/cam/masks").glob("*.png"))) == TRAIN // 2
 
@@ -140,7 +141,8 @@ def test_every_method_with_a_paper_has_its_entry(capsys):
         code = cli.main(["cite", name])
         captured = capsys.readouterr()
         if method.cite:
-            assert code == 0 and captured.out.startswith("@") and f"{{{method.cite}," in captured.out
+            assert code == 0 and captured.out.startswith("@")
+            assert f"{{{method.cite}," in captured.out
             assert str(method.year) in captured.out
         else:
             assert code == 2 and "baseline" in captured.err

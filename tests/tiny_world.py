@@ -26,11 +26,14 @@ def scene(number):
 
 @contextlib.contextmanager
 def quickly(cache):
-    """A private cache, a small trunk input and a segmenter that trains for a few steps only."""
+    """A private cache, a small trunk input, few CRFs to choose from and a segmenter that trains
+    for a few steps only."""
     short = functools.partial(bench.train_segmenter, epochs=2, least_steps=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WSSS_LITE_CACHE", str(cache))
         patch.setattr(bench, "PHOTO_SIZE", SIZE)
+        patch.setattr(bench, "CRF_GRID", bench.CRF_GRID[:2])
+        patch.setattr(bench, "CRF_RATIOS", (0.8,))
         patch.setattr(bench, "train_segmenter", short)
         yield
 

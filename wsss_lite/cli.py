@@ -142,7 +142,7 @@ def run(arguments):
         raise InputError("Name a method, or give --all; `wsss-lite methods` lists them.")
     chosen = [find(n) for n in names]
     if arguments.record and (arguments.limit or arguments.until != "segmenter"):
-        raise InputError("Only whole runs are recorded: leave out --record, or --limit and --until.")
+        raise InputError("Only whole runs are recorded: leave out --limit and --until.")
     trunk, weights = trunk_and_weights(arguments.trunk)
     lab = Lab(arguments.world, trunk, weights, arguments.seed, arguments.limit)
     rows = []

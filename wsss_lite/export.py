@@ -39,7 +39,7 @@ def export(lab, target):
         if len(shown) < SHEET:
             shown.append((image, mask))
     sheet = target / "contact_sheet.png"
-    images, masks = zip(*shown)
+    images, masks = zip(*shown, strict=True)
     show.write_png(sheet, show.contact_sheet(images, masks, lab.world.classes, columns=6))
     return sheet
 
@@ -61,7 +61,7 @@ def explain(paths, name=None, out=".", trunk="lite0", weights=None):
     net = Trunk(trunk, weights, size=320)
     weight, bias = (t.cpu() for t in net.classifier)
     used = set()
-    for path, picture in zip(map(Path, paths), pictures):
+    for path, picture in zip(map(Path, paths), pictures, strict=True):
         final = net([picture])["final"].float().cpu()
         confidence = (final.mean((2, 3)) @ weight.T + bias).softmax(1)[0].numpy()
         top = np.argsort(-confidence)[:3]

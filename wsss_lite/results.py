@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from wsss_lite.files import atomic, data_dir
 
@@ -134,12 +135,12 @@ def table(names, world="pocket", keys=("miou_maps", "miou_pseudo", "miou_test"),
 
 
 def interval(values):
-    """(mean, 1.96 standard errors, n); None without a value."""
+    """(mean, half width of the 95 % interval by Student's t, n); None without a value."""
     if not values:
         return None
-    values = np.asarray(values, float)
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else float("nan")
-    return float(values.mean()), float(1.96 * error), len(values)
+    values, n = np.asarray(values, float), len(values)
+    error = values.std(ddof=1) / np.sqrt(n) if n > 1 else float("nan")
+    return float(values.mean()), float(stats.t.ppf(0.975, max(n - 1, 1)) * error), n
 
 
 def wanted():
@@ -150,16 +151,15 @@ def wanted():
     """
     from wsss_lite.registry import methods
 
-    coco = os.environ.get("WSSS_LITE_COCO_MINI")
     jobs = []
     for seed in SEEDS:
         for name, method in methods().items():
-            until = "pseudo" if name in TO_PSEUDO else "segmenter"
             if seed == 0 or method.trains:
-                jobs.append(("pocket", name, seed, until))
-            if coco and seed == 0 and name in ("cam", "cam-imagenet", "full"):
-                jobs.append((coco, name, seed, until))
-    return sorted(jobs, key=lambda job: ("cam", "full", "full-20").count(job[1]) == 0)
+                jobs.append(("pocket", name, seed, "pseudo" if name in TO_PSEUDO else "segmenter"))
+    coco = os.environ.get("WSSS_LITE_COCO_MINI")
+    if coco:  # 53 training photographs are too few for a segmenter: maps and pseudo masks
+        jobs += [(coco, name, 0, "pseudo") for name in ("cam-imagenet", "cam")]
+    return sorted(jobs, key=lambda job: job[1] not in ("full", "full-20", "cam"))
 
 
 def main(argv=None):
