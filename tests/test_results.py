@@ -113,7 +113,7 @@ def test_table_has_mean_interval_and_count(store):
     table = results.table(["cam", "full", "grad-cam"], where=store)
     mean, half, count = table["cam"]["miou_maps"]
     assert (mean, count) == (pytest.approx(0.45), 2)
-    assert half == pytest.approx(1.96 * 0.05)  # standard error of 0.4 and 0.5
+    assert half == pytest.approx(12.706 * 0.05, rel=1e-3)  # t with one degree of freedom
     assert table["full"]["miou_maps"] is None and table["grad-cam"]["miou_test"] is None
     mean, half, count = table["full"]["miou_test"]
     assert mean == 0.9 and math.isnan(half) and count == 1
