@@ -81,14 +81,16 @@ def ladder(found):
 
 
 def methods(found):
-    """Every recorded method with its stages in both worlds, cheapest annotation first."""
+    """Every recorded method with its stages in both worlds; annotation hours are PocketVOC's."""
     head = ["method", "supervision", "annotation"]
     head += [f"PocketVOC {stage}" for stage in STAGES.values()]
     head += [f"coco-mini {stage}" for stage in STAGES.values()]
     lines = []
-    for name, recorded in sorted(found["pocket"].items(), key=order):
+    everywhere = found["coco-mini"] | found["pocket"]
+    for name, recorded in sorted(everywhere.items(), key=order):
         first = recorded[0]
-        hours = f"{first['annotation_seconds'] / 3600:.1f} h"
+        drawn = name in found["pocket"]
+        hours = f"{first['annotation_seconds'] / 3600:.1f} h" if drawn else NONE
         needs = ", ".join([first["supervision"], *first["needs"]])
         scores = [percent(found[w].get(name, []), key) for w in WORLDS for key in STAGES]
         lines.append((f"`{name}`", needs, hours, *scores))
