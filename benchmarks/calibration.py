@@ -4,11 +4,12 @@
 
 Dense CRF after CAM, and GrabCut after filled boxes, are measured in PocketVOC as it is, with its
 camera off, and on the photographs of coco-mini. The camera's default strengths were chosen so that
-both gains lie within a factor of two of those on the photographs; `tests/test_calibration.py` holds
-them to it, and notebook 02 and the README print the numbers.
+both gains come within a factor of two of those on the photographs. `tests/test_calibration.py` says
+which of them do; notebook 02 and the README print the numbers.
 
-Threshold and CRF settings are chosen on the scored pictures themselves, the same way in each
-column: this compares instruments, it is no result of a method. Takes about ten minutes.
+The threshold is chosen on the scored pictures themselves and the CRF settings on a third of them,
+the same way in each column: this compares instruments, it is no result of a method. Takes several
+minutes.
 """
 
 import json
@@ -30,6 +31,7 @@ from wsss_lite.refine.threshold import label, upsample
 from wsss_lite.score import Scores, confusion, paired_difference
 
 SCENES = 300
+TUNE_STEP = 3  # the CRF is slow on photographs: its settings are chosen on a third of them
 GRABCUT_STEPS = 3
 LEAST_SIDE = 4  # pixels; GrabCut needs some colours to tell apart
 LEAST_SHARE = 0.1  # of its box; an object smaller than that is a failed cut
@@ -84,19 +86,19 @@ class Pictures:
         pairs = zip(self.truths, self.maps, strict=True)
         return self.matrices(label(upsample(m, t.shape), threshold) for t, m in pairs)
 
-    def refined(self, choice):
-        pairs = zip(self.images, self.maps, strict=True)
-        return self.matrices(pseudo_mask(*pair, choice) for pair in pairs)
+    def refined(self, choice, step=1):
+        """The same after the CRF, of every `step`-th picture."""
+        truths, images, maps = (x[::step] for x in (self.truths, self.images, self.maps))
+        predictions = (pseudo_mask(*pair, choice) for pair in zip(images, maps, strict=True))
+        pairs = zip(truths, predictions, strict=True)
+        return np.stack([confusion(truth, pred, self.classes) for truth, pred in pairs])
 
     def best_crf(self, threshold):
-        """Matrices and `Choice` of the best CRF: its width first, then its threshold, as in the
-        lab, but on these pictures."""
+        """The best `Choice` on every third picture: the CRF's width first, then its threshold."""
         tries = [Choice(threshold, 0.8 * threshold, crf) for crf in CRF_GRID]
-        tried = [(self.refined(choice), choice) for choice in progress(tries, "CRF width")]
-        best = max(tried, key=by_miou)[1].crf
-        tries = [Choice(threshold, r * threshold, best) for r in CRF_RATIOS]
-        tried += [(self.refined(choice), choice) for choice in progress(tries, "CRF start")]
-        return max(tried, key=by_miou)
+        best = max(progress(tries, "CRF width"), key=lambda c: miou(self.refined(c, TUNE_STEP)))
+        tries = [Choice(threshold, r * threshold, best.crf) for r in CRF_RATIOS]
+        return max(progress(tries, "CRF start"), key=lambda c: miou(self.refined(c, TUNE_STEP)))
 
 
 def by_miou(pair):
@@ -111,7 +113,8 @@ def measure(pictures):
     """The column of one world: four scores in 0..1, two gains with their 95 % intervals."""
     tries = [(pictures.thresholded(t), float(t)) for t in THRESHOLDS]
     cam, threshold = max(tries, key=by_miou)
-    crf, choice = pictures.best_crf(threshold)
+    choice = pictures.best_crf(threshold)
+    crf = pictures.refined(choice)
     pairs = zip(pictures.images, pictures.boxes, strict=True)
     fill, cut = zip(*(box_masks(*pair) for pair in progress(list(pairs), "GrabCut")), strict=True)
     fill, cut = pictures.matrices(fill), pictures.matrices(cut)

@@ -95,7 +95,8 @@ class Refiner:
         predictions = self.predictions()
         before, after = self.scores(predictions)
         number = f"picture {self.picture.value} of {len(self.images)}"
-        for shown, mask, text in zip((self.before, self.after), predictions, ("before", "after")):
+        shown_as = (self.before, "before"), (self.after, "after")
+        for mask, (shown, text) in zip(predictions, shown_as, strict=True):
             shown.value = _png(show.overlay(image, mask, self.classes))
             shown.tooltip = f"{number}, mask {text} the CRF"
         text = f"mIoU of {number}: {before:.2f} before, {after:.2f} after the CRF"
