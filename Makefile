@@ -8,7 +8,7 @@ ARGS ?=
 help:
 	@echo "make lab        open the course in JupyterLab (copies in work/)"
 	@echo "make test       run every test and every notebook"
-	@echo "make demo       from tags to masks on 300 scenes, in about a minute"
+	@echo "make demo       from tags to masks on 300 scenes, in a minute or two"
 	@echo "make bench      measure speed beside other libraries"
 	@echo "make results    recompute the rows of data/results that are missing or stale"
 	@echo "make notebooks  run the notebooks and store their outputs"

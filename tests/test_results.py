@@ -198,3 +198,8 @@ def test_equal_methods_tie_and_order_turns_the_sign():
     assert 0.1 < low < high
     assert paired_difference(first, better) == pytest.approx((-high, -low))
     assert paired_difference(first, first) == (0, 0)
+
+
+@pytest.mark.parametrize("test, option", [(None, " --until pseudo"), (0.5, "")])
+def test_the_recorded_command_names_the_last_stage(test, option):
+    assert results.until({"miou_maps": 0.4, "miou_pseudo": 0.5, "miou_test": test}) == option

@@ -1,7 +1,8 @@
 """The results store: one JSON file a row, with the hashes that say what it was computed from.
 
-Rows are written only by `wsss-lite run`. A row whose code or world has changed since is stale,
-and is announced as such wherever it is read.
+Rows are written only by `wsss-lite run`. A row whose code has changed since, the drawing of
+PocketVOC included, is stale and is announced as such wherever it is read; the world's own hash is
+recorded beside it but not yet compared, so that a changed folder goes unseen.
 """
 
 import argparse
@@ -83,7 +84,8 @@ def record(row, lab, method, where=None):
         "world": lab.world.fingerprint()[:16],
         "trunk": lab.trunk.fingerprint(),
         "versions": {name: version(name) for name in PINNED} | {"python": platform.python_version()},
-        "command": f"wsss-lite run {method.name} --world {lab.world.name} --seed {lab.seed}",
+        "command": f"wsss-lite run {method.name} --world {lab.world.name} --seed {lab.seed}"
+        + until(row),
     }
     stem = Path(where or folder()) / lab.world.name / f"{method.name}-s{lab.seed}"
     with atomic(stem.with_suffix(".json")) as path:
@@ -93,6 +95,12 @@ def record(row, lab, method, where=None):
         with atomic(stem.with_suffix(".npz")) as path:
             np.savez_compressed(path, matrices=matrices.astype(np.uint32))
     return stem.with_suffix(".json")
+
+
+def until(row):
+    """The option that stops a run where this row stopped; empty for a row with a test score."""
+    done = [s for s in ("maps", "pseudo") if row.get(f"miou_{s}") is not None]
+    return f" --until {done[-1]}" if done and row.get("miou_test") is None else ""
 
 
 def version(name):
@@ -171,7 +179,7 @@ def main(argv=None):
     parser.add_argument("--diff", action="store_true", help="only say which rows would change")
     arguments = parser.parse_args(argv)
     labs = {}
-    for world, name, seed, until in wanted():
+    for world, name, seed, stop in wanted():
         method = find(name)
         path = folder() / Path(world).name / f"{name}-s{seed}.json"
         if path.is_file() and json.loads(path.read_text())["code"] == code_hash(method):
@@ -182,7 +190,7 @@ def main(argv=None):
         if world not in labs:
             labs[world] = Lab(world)
         labs[world].seed = seed
-        row = labs[world].run(name, until=until)
+        row = labs[world].run(name, until=stop)
         record(row, labs[world], method)
         shown = {k: v for k, v in row.items() if k.startswith("miou") or k == "seconds"}
         print(f"  {shown}", flush=True)
