@@ -1,0 +1,1 @@
+"""Losses that several methods share: plain functions of tensors, a family a file."""

@@ -1,0 +1,1 @@
+"""Second stages that doubt their labels: train on what is sure, less on what is not."""

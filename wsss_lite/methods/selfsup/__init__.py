@@ -1,0 +1,1 @@
+"""Self-supervision: what two views of one picture owe to each other."""
