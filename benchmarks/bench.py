@@ -38,7 +38,7 @@ def main(argv=None, as_json=False):
         parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
         parser.add_argument("--json", action="store_true")
         as_json = parser.parse_args(argv or []).json
-    rows = measure()
+    rows = measure() + [walk_row()]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -59,6 +59,16 @@ def measure(repeats=REPEATS):
                 continue
             rows.append(race(what, peer, ours, theirs, repeats))
     return rows
+
+
+def walk_row():
+    """The random walk of PSA and IRN; of its dense peer one squaring in eight is measured."""
+    from benchmarks import walk  # which takes its clock from here
+
+    row = walk.measure()
+    peer = f"dense squaring (extrapolated), {row['smaller']:g}x the memory"
+    return {"what": "walk", "ours_ms": row["sparse_ms"], "peer": peer,
+            "peer_ms": row["dense_ms"], "ratio": row["faster"]}  # fmt: skip
 
 
 @contextlib.contextmanager

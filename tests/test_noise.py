@@ -66,9 +66,17 @@ def test_a_picture_without_objects_is_certain():
 
 def test_switched_off_it_is_plain_training_on_the_labels_of_cam(lab):
     method = find("urn")
-    off = method(lab.view(), strength=0)
+    off = method(lab.view(), epochs=0)
     assert isinstance(off, Made) and off.weights is off.labels is off.decoder is None
     assert np.array_equal(off.maps.astype(np.float16), lab.maps("cam"))
+
+
+def test_strength_zero_is_the_control_that_trains_on_the_same_maps(lab):
+    method = find("urn")
+    control, on = method(lab.view(), strength=0), method(lab.view())
+    assert control.weights is None and on.weights is not None
+    assert np.array_equal(control.maps, on.maps)
+    assert not np.array_equal(control.maps, find("cam")(lab.view()))
 
 
 def test_weights_are_there_for_every_picture_and_differ(lab):

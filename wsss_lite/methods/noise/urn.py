@@ -7,6 +7,7 @@ import torch
 from wsss_lite.losses.seed_expand_constrain import tagged_softmax
 from wsss_lite.methods.cam.cam import cam
 from wsss_lite.nets.segmenter import STAGES, train_segmenter
+from wsss_lite.nets.softmax_maps import softmax_maps
 from wsss_lite.progress import progress
 from wsss_lite.refine.pairs import SMALL, crf_label
 from wsss_lite.refine.threshold import upsample
@@ -27,25 +28,27 @@ from wsss_lite.registry import Made, register
     quoted={"VOC val (S1)": 69.5, "VOC test (S1)": 69.7, "COCO val (S1)": 40.7},
 )
 def urn(view, seed=0, strength=3.0, scales=SCALES, threshold=0.3, epochs=4):
-    """CAM's maps, and weights for the segmenter's labels: low where the label is not stable.
+    """Maps of a first segmenter, and weights for their labels: low where a label is not stable.
 
-    A first decoder is trained on CAM after threshold and CRF; the probability of each class is
-    raised to several powers, each result refined by the CRF, and the variance u of a pixel's label
-    over them (0..1) is its uncertainty. The segmenter trains with weights exp(-strength u);
-    strength 0 is CAM, without weights.
+    A first decoder is trained on CAM after threshold and CRF, and its softmax over the tagged
+    classes are the maps. The probability of each class is raised to several powers, each result
+    refined by the CRF, and the variance u of a pixel's label over them (0..1) is its uncertainty.
+    The segmenter trains with weights exp(-strength u); strength 0 leaves plain training on the
+    same maps, the control; epochs=0 is CAM. threshold: of the first labels; scales: the powers.
 
     Deviations: the CRF sees pictures reduced to the decoder's grid; the background is not scaled;
-    the paper's code clips the weights to two values, here they stay smooth; it also replaces the
-    labels with the first decoder's, which is not what is tested here: labels stay those of CAM.
+    the paper's code clips the weights to two values, here they stay smooth; the labels are the
+    first decoder's maps after the course's threshold and CRF.
     """
     maps = cam(view, seed)
-    if not strength:
+    if not epochs:
         return Made(maps=maps)
     features = [view.features(s) for s in STAGES]
     labels = small_labels(view, maps, features[0].shape[2:], threshold)
     classes = len(view.classes) + 1
     decoder = train_segmenter(features, labels, classes, seed, epochs, least_steps=100)
-    return Made(maps=maps, weights=trust(view, decoder, features, strength, scales))
+    weights = trust(view, decoder, features, strength, scales) if strength else None
+    return Made(maps=softmax_maps(decoder, features, view.tags), weights=weights)
 
 
 def small_labels(view, maps, size, threshold):

@@ -1,0 +1,1 @@
+"""Pipelines: blocks of several papers, put together."""
