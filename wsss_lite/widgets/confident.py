@@ -66,7 +66,8 @@ class Chooser(Panel):
         last = len(self.images)
         self.picture = widgets.IntSlider(1, 1, last, description="picture", disabled=last == 1)
         self.view = widgets.Dropdown(options=VIEWS, description="view")
-        self.gate, self.strength = slider("gate", gate, 4, 0.25), slider("trust", strength, 6, 0.25)
+        self.gate = slider("gate", gate, 4, 0.25)
+        self.strength = slider("strength", strength, 6, 0.25)
         self.low, self.high = slider("low", low, 0.9, 0.02), slider("high", high, 0.9, 0.02)
         self.left, self.image = Described(), Described()
         rows = [
