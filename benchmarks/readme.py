@@ -22,6 +22,7 @@ LADDER = (
     ("CAM (`cam`)", "cam", "miou_maps", "train, tags known"),
     ("CAM + dense CRF", "cam", "miou_pseudo", "train, tags known"),
     ("two-stage: segmenter trained on those masks", "cam", "miou_test", "test, picture only"),
+    ("the course's best from tags (`best-tags`)", "best-tags", "miou_test", "test, picture only"),
     ("the same segmenter on the tune masks alone (`full-20`)", "full-20", "miou_test", "test"),
     ("the same segmenter on all true masks (`full`)", "full", "miou_test", "test"),
     ("zero-shot CAM, nothing trained (`cam-imagenet`)", "cam-imagenet", "miou_maps", "train"),
