@@ -18,17 +18,28 @@ def lab(tiny, session_cache, trunk):
         yield one
 
 
+def blurred(view):
+    """Some maps of the tagged classes in 0..1."""
+    rows = np.random.default_rng(0).random((*view.tags.shape, 6, 6), np.float32)
+    return rows * view.tags[..., None, None]
+
+
 def same(a, b):
     return np.array_equal(np.asarray(a, np.float16), np.asarray(b, np.float16))
 
 
 def test_without_any_block_it_is_cam(lab):
-    off = find("best-tags")(lab.view(), sizes=(None,), gate=0, epochs=0).maps
+    off = find("best-tags")(lab.view(), scales=(1,), gate=0, epochs=0).maps
     assert same(off, lab.maps("cam"))
 
 
+def test_on_zero_shot_cam_it_starts_from_that(lab):
+    off = find("best-tags-imagenet")(lab.view(), scales=(1,), gate=0).maps
+    assert same(off, lab.maps("cam-imagenet"))
+
+
 def test_one_size_and_the_gate_are_c2am(lab):
-    gated = find("best-tags")(lab.view(), sizes=(None,), epochs=0).maps
+    gated = find("best-tags")(lab.view(), scales=(1,), epochs=0).maps
     assert np.allclose(gated, find("c2am")(lab.view()), atol=2e-3)
 
 
@@ -38,14 +49,14 @@ def test_every_block_changes_the_maps(lab):
 
     gated = maps(epochs=0)
     assert not same(gated, maps(epochs=0, gate=0))
-    assert not same(gated, maps(epochs=0, sizes=(None,)))
+    assert not same(gated, maps(epochs=0, scales=(1,)))
     taught = maps(epochs=1)
     assert taught.shape[:2] == gated.shape[:2] and not same(taught, maps(epochs=1, expand=0))
 
 
 def test_labels_are_tags_background_or_nothing(lab):
     view = lab.view()
-    labels = best_tags.sure_labels(view, best_tags.gated_cam(view), (24, 24), 0.1, 0.3)
+    labels = best_tags.sure_labels(view, blurred(view), (24, 24), 0.1, 0.3)
     assert labels.shape == (len(view), 24, 24) and labels.dtype == np.uint8
     for one, tags in zip(labels, view.tags):
         assert set(np.unique(one)) <= {0, VOID, *(1 + np.flatnonzero(tags))}
@@ -53,5 +64,5 @@ def test_labels_are_tags_background_or_nothing(lab):
 
 def test_equal_thresholds_leave_no_pixel_open(lab):
     view = lab.view()
-    labels = best_tags.sure_labels(view, best_tags.gated_cam(view), (24, 24), 0.3, 0.3)
+    labels = best_tags.sure_labels(view, blurred(view), (24, 24), 0.3, 0.3)
     assert (labels != VOID).all()

@@ -35,7 +35,7 @@ QUIET = {"cli", "results", "show", "course", "progress", "widgets", "errors", "f
 SEEDS = (0, 1, 2)
 SAMPLE = 60  # scenes
 SAME_AS_CAM = ("grad-cam", "xgrad-cam")
-TO_PSEUDO = (*SAME_AS_CAM, "cam-imagenet", "c2am-imagenet")
+TO_PSEUDO = (*SAME_AS_CAM, "cam-imagenet", "c2am-imagenet", "best-tags-imagenet")
 PINNED = ("torch", "timm", "numpy", "opencv-python-headless", "pydensecrf2")
 
 
