@@ -32,7 +32,8 @@ def mcis(view, seed=0, epochs=3, common=1.0, contrast=1.0, partners=3, share=0.5
     beside the picture's own. epochs: 0 is CAM; share=0 leaves only what training has changed.
 
     Deviations: the trunk is frozen; attention, gate and classifiers are trained on 128 channels
-    reduced from its last layer; no saliency map. A picture without a partner is paired with itself.
+    reduced from its last layer; no saliency map; pictures are not paired with changed copies of
+    themselves. A picture without a partner is paired with itself.
     """
     final = view.features("final")
     probe = train_probe(view.features("pooled")[:], view.tags, seed=seed)
