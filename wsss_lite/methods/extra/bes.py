@@ -38,9 +38,9 @@ def bes(view, seed=0, steps=8, radius=3, beta=10, low=0.15, high=0.4, epochs=3, 
     between them) ** beta, for `steps` steps; 0 is CAM.
 
     Deviations: CAM in place of the paper's attention-pooled CAM, which a frozen trunk does not
-    change; the walk runs on the grid of the second stage, a quarter of the paper's positions; window
-    and limits of `boundary_labels` are set for a grid of 56 positions a side; the boundary enters
-    the affinity as it is, not by its square root; `epochs` is short, for time.
+    change; the walk runs on the grid of the second stage, a quarter of the paper's positions;
+    window and limits of `boundary_labels` are set for 56 positions a side; the boundary enters the
+    affinity as it is, not by its square root; `epochs` is short, for time.
     """
     maps = cam(view, seed)
     if not steps:
