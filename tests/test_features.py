@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from wsss_lite.errors import InputError
+from wsss_lite.files import facts, shrink_folders
 from wsss_lite.nets import features
-from wsss_lite.files import shrink_folders
 from wsss_lite.nets.features import FeatureBank
 
 
@@ -119,6 +119,28 @@ def test_the_cap_removes_the_least_recently_used_but_nothing_in_use(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new", "used"]
     shrink_folders(tmp_path, 10)
     assert [p.name for p in tmp_path.iterdir()] == ["used"]
+
+
+def test_a_world_that_exceeds_the_cap_alone_loses_its_oldest_files(tmp_path):
+    folder = tmp_path / "world"
+    folder.mkdir()
+    for age, name in ((9000, "oldest"), (8000, "old"), (10, "new")):
+        path = folder / f"{name}.npy"
+        path.write_bytes(b"x" * 100)
+        os.utime(path, (time.time() - age,) * 2)
+    shrink_folders(tmp_path, 250)
+    assert sorted(p.stem for p in folder.iterdir()) == ["new", "old"]
+    shrink_folders(tmp_path, 10)
+    assert [p.stem for p in folder.iterdir()] == ["new"]
+
+
+def test_what_another_process_deletes_meanwhile_is_no_error(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    gone = tmp_path / "gone"
+    monkeypatch.setattr(type(tmp_path), "iterdir", lambda self: iter([gone, tmp_path / "there"]))
+    monkeypatch.setattr(type(tmp_path), "is_dir", lambda self: True)
+    shrink_folders(tmp_path, 0)
+    assert facts([gone]) == []
 
 
 def test_a_bank_marks_its_folder_as_used(bank):

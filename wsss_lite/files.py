@@ -145,13 +145,32 @@ def shrink_files(folder, cap_bytes, held=()):
 def shrink_folders(root, cap_bytes, in_use=IN_USE):
     """Delete the least recently used folders below `root` until they fit under the cap.
 
-    None that was used in the last `in_use` seconds goes: another notebook may be reading it. Until
-    it is put down, the cap is exceeded.
+    One world seen at many sizes can exceed it alone; then its oldest .npy files go too. Nothing
+    that was used in the last `in_use` seconds goes: another notebook may be reading it. Until
+    it is put down, the cap is exceeded. Another process may be deleting at the same time.
     """
     folders = [f for f in Path(root).iterdir() if f.is_dir()] if Path(root).is_dir() else []
-    sizes = {f: sum(x.stat().st_size for x in f.rglob("*") if x.is_file()) for f in folders}
-    for folder in sorted(folders, key=lambda f: f.stat().st_mtime):
-        if sum(sizes.values()) <= cap_bytes or time.time() - folder.stat().st_mtime < in_use:
+    found = {f: facts(Path(d, n) for d, _, names in os.walk(f) for n in names) for f in folders}
+    sizes = {f: sum(size for _, size, _ in files) for f, files in found.items()}
+    for used, _, folder in facts(folders):
+        if sum(sizes.values()) <= cap_bytes or time.time() - used < in_use:
             break
         shutil.rmtree(folder, ignore_errors=True)
         sizes.pop(folder)
+    over = sum(sizes.values()) - cap_bytes
+    for used, size, path in sorted(x for f in sizes for x in found[f]):
+        if over <= 0 or time.time() - used < in_use:
+            break
+        if path.suffix == ".npy":
+            over -= size
+            path.unlink(missing_ok=True)
+
+
+def facts(paths):
+    """[(last use, bytes, path), ...], the oldest first, of what is still there."""
+    out = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            about = path.stat()
+            out.append((about.st_mtime, about.st_size, path))
+    return sorted(out)
