@@ -35,7 +35,7 @@ from wsss_lite.registry import Made, register
     survey="S0 S2: online; S1: pixel-wise, similarity",
     quoted={"VOC val (S1)": 66.0, "VOC test (S1)": 66.3},
 )
-def afa(view, seed=0, epochs=6, warm=1, power=1, bounds=(0.35, 0.55), radius=5, balanced=False):
+def afa(view, seed=0, epochs=6, warm=1, power=1, bounds=(0.35, 0.55), radius=5, balanced=True):
     """Train classifier, affinity and segmenter at once; CAM, spread by affinity, is the label.
 
     A transformer corrects CAM. Its maps, smoothed by colour, label pairs of patches at most
@@ -43,7 +43,7 @@ def afa(view, seed=0, epochs=6, warm=1, power=1, bounds=(0.35, 0.55), radius=5, 
     attention of all heads, made symmetric. The maps, spread along affinity^power (0: not at all)
     and smoothed again, are the segmenter's labels: a class above the upper of `bounds`, background
     below the lower. warm: epochs with the tags alone; balanced: background and classes count half
-    each, as in the paper, not each pixel the same; epochs: 0 is CAM, and the segmenter of the
+    each, as in the paper, not each pixel the same (which ends in background nearly everywhere); epochs: 0 is CAM, and the segmenter of the
     second stage.
 
     Deviations: the trunk is frozen; the transformer is one layer on its features and not
