@@ -43,8 +43,8 @@ def afa(view, seed=0, epochs=6, warm=1, power=1, bounds=(0.35, 0.55), radius=5, 
     attention of all heads, made symmetric. The maps, spread along affinity^power (0: not at all)
     and smoothed again, are the segmenter's labels: a class above the upper of `bounds`, background
     below the lower. warm: epochs with the tags alone; balanced: background and classes count half
-    each, as in the paper, not each pixel the same (which ends in background nearly everywhere); epochs: 0 is CAM, and the segmenter of the
-    second stage.
+    each, as in the paper; each pixel the same ended in background nearly everywhere. epochs: 0 is
+    CAM, and the segmenter of the second stage.
 
     Deviations: the trunk is frozen; the transformer is one layer on its features and not
     pretrained; one size of the picture, the mean in place of the maximum for the class score. Pairs
