@@ -12,6 +12,7 @@ from wsss_lite.score import Scores, confusion
 from wsss_lite.widgets.base import SCREEN, Described, Panel, heat_over, mask_over, png, prepared
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+STILL = 192  # pixels of a still picture: there are many of them
 
 PAGE = """
 const FINE = 2;  // canvas pixels for one of the page, so that edges stay sharp
@@ -333,12 +334,12 @@ class Walker(Panel):
         for name in self.kinds:
             picture = self.left(name)
             y, x = _cell(state["cell"], (h, w), picture.shape)
-            rows[0].append(_marked(picture, y, x))
+            rows[0].append(show.fit(_marked(picture, y, x), STILL))
             own = self.own(name)
             titles[0].append(name + ("" if own is None else f", {own:.0%} to its own class"))
             maps, miou = self.walked(name), self.miou(name)
             heat = maps[self.classes.index(state["cls"])] if state["cls"] else 0 * maps[0]
-            rows[1].append(heat_over(image, heat, state["threshold"]))
+            rows[1].append(show.fit(heat_over(image, heat, state["threshold"]), STILL))
             titles[1].append(name + ("" if miou is None else f", mIoU {miou:.2f}"))
         headings = ["affinity of the marked pixel", f"{state['cls']} after {state['steps']} steps"]
         if state["before"] is not None:
