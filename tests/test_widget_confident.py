@@ -138,7 +138,7 @@ def test_the_repr_is_short_and_fixed_and_the_bundle_has_still_pictures(chooser):
     assert bundle["text/plain"] == repr(chooser) == "Chooser(2 pictures, 2 classes)"
     assert "application/vnd.jupyter.widget-view+json" in bundle
     html = bundle["text/html"]
-    assert html.count("<figure") == 4 and 'alt="Still view of the chooser' in html
+    assert html.count("<figure") == 3 and 'alt="Still view of the chooser' in html
     assert f"mIoU {chooser.state()['iou']:.2f}" in html and len(html) < 200_000
 
 

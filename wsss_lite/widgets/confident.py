@@ -160,10 +160,11 @@ class Chooser(Panel):
     def strip(self):
         """The same as still pictures (`show.strip`)."""
         state, image = self.state(), self.images[self._index]
-        gated = heat_over(image, upsample(self.gated(), image.shape[:2]).max(0), self.high.value)
-        pictures = [image, gated, self.sure(), mask_over(image, self.mask(), self.classes)]
+        heat = upsample(self.gated(), image.shape[:2]).max(0)
+        masks = self._full(self.labels()), self.mask()
+        pictures = [show.overlay_heat(image, heat)]
+        pictures += [show.overlay(image, mask, self.classes) for mask in masks]
         titles = [
-            f"picture {state['picture']}",
             f"map, gate {state['gate']:.2f}",
             f"{state['labelled']:.0%} labelled, {_percent(state['right'])} right",
             f"as a mask: mIoU {_written(state['iou'])}",

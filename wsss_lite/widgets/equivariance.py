@@ -64,6 +64,8 @@ class Equivariance(Panel):
         )
         self.left, self.middle, self.right = Described(), Described(), Described()
         self.right.add_class("wsss-equivariance-view")
+        for image in (self.left, self.middle, self.right):
+            image.layout.width = f"{show.WIDTH}px"  # three of them side by side on a laptop
         self._lay_out(
             [self.picture, self.cls, self.map],
             [self.change, self.amount],
