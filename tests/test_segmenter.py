@@ -5,6 +5,7 @@ import torch
 
 from wsss_lite.nets import segmenter
 from wsss_lite.nets.probe import train_probe
+from wsss_lite.nets.rate import one_cycle
 from wsss_lite.nets.segmenter import pixel_loss, predict, train_segmenter
 
 
@@ -95,3 +96,17 @@ def test_training_goes_on_from_a_decoder_and_leaves_it_as_it_is():
     assert all(torch.equal(p, q) for p, q in zip(first.parameters(), before))
     a, b = (np.stack(list(predict(d, features, [(16, 16)] * 24))) for d in (first, second))
     assert (a == b).mean() > 0.97
+
+
+def test_a_rate_goes_up_and_down_whatever_the_number_of_steps():
+    for steps in range(1, 40):  # PyTorch's own divides by zero at five
+        optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
+        schedule = one_cycle(optimiser, 0.1, steps)
+        rates = [optimiser.param_groups[0]["lr"]]
+        for _ in range(steps - 1):
+            optimiser.step()
+            schedule.step()
+            rates.append(optimiser.param_groups[0]["lr"])
+        assert np.isfinite(rates).all() and max(rates) <= 0.1 + 1e-9
+        if steps > 4:
+            assert rates[0] < 0.01 and rates[-1] < 1e-5 and max(rates) > 0.09

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from wsss_lite.nets.rate import one_cycle
 from wsss_lite.progress import progress
 
 
@@ -43,7 +44,7 @@ def fit(module, loss, n, seed=0, epochs=8, lr=2e-3, batch=20, weight_decay=1e-2,
     """
     steps = epochs * -(-n // batch)
     optimiser = torch.optim.AdamW(module.parameters(), lr, weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, steps, pct_start=0.2)
+    schedule = one_cycle(optimiser, lr, steps)
     order = np.random.default_rng(seed)
     with seeded(seed):
         for epoch in progress(range(epochs), "head"):

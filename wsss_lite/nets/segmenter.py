@@ -7,6 +7,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from wsss_lite.nets.rate import one_cycle
 from wsss_lite.progress import progress
 
 STAGES = ("c2", "c3", "c4", "c5")
@@ -81,7 +82,7 @@ def train_segmenter(
         n, step = len(labels), 2 if dense(labels) else 1
         epochs = max(epochs, -(-least_steps * batch // n))
         steps = epochs * -(-n // batch)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, steps, pct_start=0.2)
+        schedule = one_cycle(optimiser, lr, steps)
         decoder.train()
         for _ in progress(range(epochs), "segmenter"):
             for rows in torch.randperm(n).split(batch):
