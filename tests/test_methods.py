@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -48,14 +49,14 @@ def test_maps_are_in_0_to_1_and_only_of_the_tagged_classes(lab, name):
 @pytest.mark.parametrize("name", MAPS)
 def test_the_same_seed_gives_the_same_maps(lab, name):
     method = find(name)
-    again = lab._made(method, lab.view_of(method), {}).maps
+    again = lab.make(method, lab.view_of(method)).maps
     assert np.array_equal(lab.maps(name), np.asarray(again, np.float16))
 
 
 @pytest.mark.parametrize("name", LABELS)
 def test_labels_are_of_the_tagged_classes_and_the_same_with_a_seed(lab, name):
     method, view = find(name), lab.view_of(find(name))
-    one, other = (lab._made(method, view, {}).labels for _ in range(2))
+    one, other = (lab.make(method, view).labels for _ in range(2))
     assert set(one) == set(view.ids)
     for id, tags in zip(view.ids, view.tags):
         assert one[id].shape == view.image(id).shape[:2] and one[id].dtype == np.uint8
@@ -69,6 +70,18 @@ def test_maps_are_the_same_with_every_mask_deleted(labs, name):
     assert with_masks.world.has_masks and not without.world.has_masks
     assert with_masks.train + with_masks.tune == without.train + without.tune
     assert np.array_equal(with_masks.maps(name), without.maps(name))
+
+
+@pytest.mark.parametrize("name", [name for name in WEAK if name in LABELS])
+def test_labels_are_the_same_when_the_masks_are_deleted_after_the_drawing(lab, tmp_path, name):
+    shutil.copytree(lab.world.root, tmp_path / "world")
+    other = Lab(str(tmp_path / "world"), lab.trunk)
+    view = other.view_of(find(name))
+    for path in (tmp_path / "world").glob("Segmentation*"):
+        shutil.rmtree(path)
+    first = lab.make(find(name), lab.view_of(find(name))).labels
+    again = other.make(find(name), view).labels
+    assert all(np.array_equal(first[id], again[id]) for id in view.ids)
 
 
 @pytest.mark.parametrize("name", TAGS)

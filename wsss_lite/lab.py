@@ -107,10 +107,11 @@ class Lab:
         key = (name, tuple(sorted(knobs.items())))
         if key not in self._kept:
             view = self.view_of(method)
-            self._kept[key] = np.asarray(self._made(method, view, knobs).maps, np.float16)
+            self._kept[key] = np.asarray(self.make(method, view, **knobs).maps, np.float16)
         return self._kept[key]
 
-    def _made(self, method, view, knobs):
+    def make(self, method, view, **knobs):
+        """What a method makes of a view, as a `Made`."""
         made = method(view, seed=self.seed, **knobs)
         return made if isinstance(made, Made) else Made(**{method.produces: made})
 
@@ -201,7 +202,7 @@ class Lab:
         row = self._blank_row(method)
         last = self.last = {}
         cpu = time.process_time()
-        made = self._made(method, view, knobs)
+        made = self.make(method, view, **knobs)
         last["cpu_seconds"] = time.process_time() - cpu
         labels, weights, decoder = made.labels, made.weights, made.decoder
         if made.maps is not None:
@@ -230,7 +231,8 @@ class Lab:
             row["miou_maps"] = rounded(scores.miou)
             self.last["confusion_maps"] = scores.matrix
         if until != "maps":
-            row["refine"] = f"crf {choice.pseudo:g} {choice.crf.colour_position_std:g} {choice.crf.colour_std:g}"
+            crf = choice.crf
+            row["refine"] = f"crf {choice.pseudo:g} {crf.colour_position_std:g} {crf.colour_std:g}"
             scores, labels = self._score(self.labels(maps, choice))
             if scores:
                 row["miou_pseudo"] = rounded(scores.miou)

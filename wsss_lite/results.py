@@ -249,20 +249,22 @@ def interval(values):
 def wanted():
     """(world, method, seed, until) of every row the course quotes, first seeds first.
 
-    A method without a random number has one row; the others have a row a seed. Methods whose
-    maps equal CAM's, or that are there for real photographs, stop at the pseudo masks.
+    A seed changes what a method trains, what simulated hands draw, and the segmenter. Methods
+    whose maps equal CAM's, or that are there for real photographs, stop at the pseudo masks;
+    where no random number enters these they have one row.
     """
     from wsss_lite.registry import methods
 
     jobs = []
     for seed in SEEDS:
         for name, method in methods().items():
-            if seed == 0 or method.trains:
-                jobs.append(("pocket", name, seed, "pseudo" if name in TO_PSEUDO else "segmenter"))
+            until = "pseudo" if name in TO_PSEUDO else "segmenter"
+            if seed == 0 or method.trains or until == "segmenter":
+                jobs.append(("pocket", name, seed, until))
     coco = os.environ.get("WSSS_LITE_COCO_MINI")
     if coco:  # 53 training photographs are too few for a segmenter: maps and pseudo masks
-        tags = [name for name, m in methods().items() if m.supervision == "tags"]
-        jobs += [(coco, name, 0, "pseudo") for name in tags if name not in SAME_AS_CAM]
+        jobs += [(coco, name, 0, "pseudo") for name, m in methods().items()
+                 if m.supervision != "full" and "corpus" not in m.needs and name not in SAME_AS_CAM]
     return sorted(jobs, key=lambda job: (job[2], job[1] not in ("full", "full-20", "cam")))
 
 

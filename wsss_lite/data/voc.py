@@ -31,7 +31,7 @@ from wsss_lite.data.images import (
     write_jpeg,
     write_mask,
 )
-from wsss_lite.data.world import Box, World
+from wsss_lite.data.world import Box, Extreme, World
 from wsss_lite.errors import InputError
 from wsss_lite.files import atomic
 
@@ -45,6 +45,7 @@ IMAGES = "JPEGImages"
 BOXES = "Annotations"
 MASKS = "SegmentationClass"
 INSTANCES = "SegmentationObject"
+ENDS = ("top", "left", "bottom", "right")  # of an object given by extreme points
 DRAWN = {"scribbles": "Scribbles", "points": "Points"}
 LISTS = "ImageSets/Segmentation"
 MAIN = "ImageSets/Main"
@@ -192,7 +193,10 @@ class VOCFolder(World):
         """List of `Box` in the order of the XML file; without XML files, drawn round the masks."""
         if self.tags_from != "annotations":
             return tight_boxes(self.mask(id), self.instances(id))
-        return read_boxes(self.root / BOXES / f"{id}.xml", self.classes)
+        return read_boxes(self._xml_path(id), self.classes)
+
+    def _xml_path(self, id):
+        return self.root / BOXES / f"{id}.xml"
 
     # Masks
 
@@ -214,7 +218,14 @@ class VOCFolder(World):
         return mask
 
     def drawn(self, id, kind):
-        """(H, W) uint8 of Scribbles/ID.png or Points/ID.png; None where there is no such file."""
+        """(H, W) uint8 of Scribbles/ID.png or Points/ID.png, or list of `Extreme` in the XML file.
+
+        None where there is no such.
+        """
+        if kind == "extreme":
+            if self.tags_from != "annotations":
+                return None
+            return read_extreme(self._xml_path(id), self.classes) or None
         path = self.root / DRAWN[kind] / f"{id}.png"
         return self._read(path, id) if path.exists() else None
 
@@ -394,7 +405,18 @@ def find_image(root, id):
 
 def read_boxes(path, classes):
     """List of `Box` of one XML file. InputError: missing, malformed, an unknown class."""
-    boxes = []
+    return [_read_box(element, cls, path) for element, cls in _objects(path, classes)]
+
+
+def read_extreme(path, classes):
+    """List of `Extreme` of one XML file: of the objects that a person gave by their four ends."""
+    where = f"An object in {path}"
+    found = ((element.find("extreme"), cls) for element, cls in _objects(path, classes))
+    return [xml_extreme(ends, cls, where) for ends, cls in found if ends is not None]
+
+
+def _objects(path, classes):
+    """Each object of an XML file with its class number."""
     for element in _xml(path).findall("object"):
         name = (element.findtext("name") or "").strip()
         if name not in classes:
@@ -402,8 +424,24 @@ def read_boxes(path, classes):
                 f"{path} names the class {name!r}, which is none of {', '.join(classes)}; "
                 "mend the name or list all classes in classes.txt, one a line."
             )
-        boxes.append(_read_box(element, classes.index(name) + 1, path))
-    return boxes
+        yield element, classes.index(name) + 1
+
+
+def xml_extreme(element, cls, where):
+    """The `Extreme` of an XML element. where: what to call the object that lacks a number."""
+    values = xml_numbers(element, [f"{end}/{axis}" for end in ENDS for axis in "yx"], where)
+    points = [(y - 1, x - 1) for y, x in zip(values[::2], values[1::2], strict=True)]
+    return Extreme(cls, *points)
+
+
+def xml_numbers(element, names, where):
+    """The whole numbers under these names of an XML element. InputError: one is missing."""
+    try:
+        return [round(float(element.findtext(name))) for name in names]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{where} lacks one of the numbers {', '.join(names)}; add it."
+        ) from error
 
 
 def _xml(path):

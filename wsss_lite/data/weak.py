@@ -6,13 +6,12 @@
     extreme_points(mask, instances)    the top, left, bottom and right end of each object
 
 A `WeakView` is all that a method gets to see. It draws its annotations once, from the seed and
-the picture's name, and then forgets where they came from. Strokes and clicks that a person has
-drawn (`World.drawn`) take the place of simulated ones.
+the picture's name, and then forgets where they came from. Strokes, clicks and extreme points that a
+person has drawn (`World.drawn`) take the place of simulated ones.
 """
 
 import hashlib
 import zlib
-from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -20,7 +19,7 @@ from skimage.morphology import skeletonize
 
 from wsss_lite.data.images import VOID, image_size, read_image
 from wsss_lite.data.voc import objects, tight_boxes
-from wsss_lite.data.world import Box
+from wsss_lite.data.world import Box, Extreme
 from wsss_lite.errors import InputError, PeekError
 from wsss_lite.progress import progress
 
@@ -55,7 +54,7 @@ OPENS = {
     "boxes": ("boxes",),
     "full": ("mask", "instances"),
 }
-NEEDS = ("saliency", "ood", "captions", "corpus", "extreme", "text")
+NEEDS = ("saliency", "ood", "captions", "corpus", "extreme", "text", "tune")
 OPENED_BY_NEED = {"extreme": "extreme", "captions": "caption"}
 REMEDY = {
     "points": "supervision='points'",
@@ -66,18 +65,11 @@ REMEDY = {
     "extreme": "needs=('extreme',)",
     "caption": "needs=('captions',)",
     "ood": "needs=('ood',)",
+    "tune": "needs=('tune',)",
 }
-CALLED = {"mask": "masks", "extreme": "extreme points", "caption": "captions"}
-
-
-class Extreme(NamedTuple):
-    """The four ends of an object, each (y, x), and its class number."""
-
-    cls: int
-    top: tuple
-    left: tuple
-    bottom: tuple
-    right: tuple
+CALLED = {
+    "mask": "masks", "extreme": "extreme points", "caption": "captions", "tune": "the tune masks",
+}  # fmt: skip
 
 
 def rng_for(seed, kind, id):
@@ -240,8 +232,9 @@ class WeakView:
     """What a method under some supervision may see of some pictures, and nothing more.
 
     supervision: one of `OPENS`. needs: names out of `NEEDS`; "extreme" opens the extreme points,
-    "captions" the captions, "ood" the names of pictures without objects. trunk: whatever computes
-    features of the pictures; it is handed through.
+    "captions" the captions, "ood" the names of pictures without objects, "tune" the masks of the
+    tune pictures, which are part of the cost of every weak row. trunk: whatever computes features
+    of the pictures; it is handed through.
 
     `ids` (N names), `classes` (C names), `tags` (N, C) bool and the pictures are always open.
     Everything else raises `PeekError` unless opened. The annotations are drawn here and now;
@@ -269,6 +262,7 @@ class WeakView:
         self.trunk = trunk
         self.tags = _tag_matrix(world, self.ids)
         self._ood = tuple(world.ids("ood")) if "ood" in needs and "ood" in world.splits else ()
+        self._tune = _tune_masks(world, self.ids) if "tune" in needs else {}
         self._paths = {id: world.image_path(id) for id in (*self.ids, *self._ood)}
         knobs = {"width": width, "length": length, "background": background, "jitter": jitter}
         self._open = {kind: {} for kind in opened(supervision, needs)}
@@ -327,6 +321,19 @@ class WeakView:
             raise self._peek("ood")
         return self._ood
 
+    @property
+    def tune(self):
+        """Names of the tune pictures in the view whose masks may be seen."""
+        if "tune" not in self.needs:
+            raise self._peek("tune")
+        return tuple(self._tune)
+
+    def tune_mask(self, id):
+        """(H, W) uint8, as `mask`, of a tune picture."""
+        if "tune" not in self.needs:
+            raise self._peek("tune")
+        return _unpack(self._row(self._tune, id))
+
     def _look(self, kind, id):
         if kind not in self._open:
             raise self._peek(kind)
@@ -366,6 +373,14 @@ def _tag_matrix(world, ids):
     return tags
 
 
+def _tune_masks(world, ids):
+    """{picture: packed mask} of the tune pictures among `ids`; empty in a world without masks."""
+    if "tune" not in world.splits or not world.has_masks:
+        return {}
+    tune = set(world.ids("tune"))
+    return {id: _pack(world.mask(id)) for id in ids if id in tune}
+
+
 def _annotate(world, id, kind, seed, knobs):
     """The annotation of one kind for one picture, in the form it is kept."""
     rng = rng_for(seed, kind, id)
@@ -376,8 +391,10 @@ def _annotate(world, id, kind, seed, knobs):
         return jitter_boxes(world.boxes(id), shape, rng, knobs["jitter"])
     if kind in ("mask", "instances"):
         return _pack(getattr(world, kind)(id))
-    by_hand = world.drawn(id, kind) if kind in ("scribbles", "points") else None
-    if by_hand is not None:  # a person's strokes and clicks, where there are any
+    by_hand = world.drawn(id, kind)
+    if by_hand is not None:  # a person's, where there are any
+        if kind == "extreme":
+            return by_hand
         if kind == "scribbles":
             return _pack(by_hand)
         return [(int(y), int(x), int(by_hand[y, x])) for y, x in np.argwhere(by_hand < UNLABELLED)]

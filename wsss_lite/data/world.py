@@ -1,6 +1,7 @@
 """What every data set looks like to the rest of the package."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,16 @@ class Box:
     x1: int
     y1: int
     difficult: bool = False
+
+
+class Extreme(NamedTuple):
+    """The four ends of an object, each (y, x), and its class number."""
+
+    cls: int
+    top: tuple
+    left: tuple
+    bottom: tuple
+    right: tuple
 
 
 class World:
@@ -57,7 +68,10 @@ class World:
         raise NotImplementedError
 
     def drawn(self, id, kind):
-        """(H, W) uint8 "scribbles" or "points" that a person drew, 255 elsewhere; None: no such."""
+        """What a person drew, None where there is no such.
+
+        "scribbles" and "points": (H, W) uint8, 255 elsewhere; "extreme": list of `Extreme`.
+        """
         return None
 
     def fingerprint(self):

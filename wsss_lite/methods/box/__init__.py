@@ -1,0 +1,1 @@
+"""Methods that are given a box round each object."""

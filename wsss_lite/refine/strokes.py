@@ -1,0 +1,46 @@
+"""Strokes of a whole view, and what they say about pixels without one: which classes there are."""
+
+import numpy as np
+
+from wsss_lite.refine.nearest import nearest_labels
+
+VOID = 255
+
+
+def drawn(view):
+    """{picture: (H, W) uint8} strokes of a view, 255 elsewhere."""
+    return {id: view.scribbles(id) for id in view.ids}
+
+
+def classes_of(seeds):
+    """(K,) uint8 class numbers that have a stroke."""
+    return np.setdiff1d(seeds, VOID).astype(np.uint8)
+
+
+def nearest(seeds):
+    """(H, W) uint8: the class of the nearest stroke; 255 everywhere in a picture without one."""
+    return seeds if (seeds == VOID).all() else nearest_labels(seeds)
+
+
+def at_size(seeds, size):
+    """(h, w) uint8: the strokes on another grid, and no single pixel gets lost.
+
+    A cell that several pixels fall into takes the last one in reading order.
+    """
+    out = np.full(size, VOID, np.uint8)
+    y, x = np.nonzero(seeds != VOID)
+    scale = np.divide(size, seeds.shape)
+    out[(y * scale[0]).astype(int), (x * scale[1]).astype(int)] = seeds[y, x]
+    return out
+
+
+def restricted(scores, seeds):
+    """(H, W) uint8: of the classes that were drawn the one with the largest score.
+
+    scores: (C + 1, H, W). The strokes stay; a picture without any is 255 everywhere.
+    """
+    present = classes_of(seeds)
+    if not len(present):
+        return seeds
+    best = present[scores[present].argmax(0)]
+    return np.where(seeds == VOID, best, seeds)
