@@ -19,12 +19,13 @@ VOID = 255
 OFF = {
     "scribblesup": ("scribble-nearest", {"segments": 0}),
     "rawks": ("scribble-nearest", {"epochs": 0}),
+    "scribble-walk": ("scribble-nearest", {"sharpness": None}),
     "spml": ("scribble-nearest", {"epochs": 0}),
     "ncut-loss": ("scribble-ce", {"cut": 0}),
     "crf-loss": ("scribble-ce", {"energy": 0, "cut": 0}),
     "dfr": ("scribble-ce", {"energy": 0}),
 }
-QUICK = {name: {"epochs": 1} for name in OFF}
+QUICK = {name: {"epochs": 1} for name in OFF if name != "scribble-walk"} | {"scribble-walk": {}}
 
 
 @pytest.fixture(scope="module")
