@@ -1,6 +1,7 @@
 """The mend of torchvision's operators: applied when they are missing, and only then."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -107,3 +108,11 @@ def test_no_torchvision_at_all(monkeypatch):
     monkeypatch.setattr(_compat, "_library", None)
     monkeypatch.setattr(_compat.importlib, "import_module", gone)
     assert _compat.mend_torchvision() == "absent"
+
+
+def test_nothing_imports_torchvision_itself():
+    """Where its compiled half does not fit, that fails unless the mend came first."""
+    line = re.compile(r"^\s*(from|import) torchvision", re.MULTILINE)
+    files = (REPO / "wsss_lite").rglob("*.py")
+    found = [path.name for path in files if line.search(path.read_text("utf-8"))]
+    assert not found

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision.ops import roi_align
 
 from wsss_lite.nets.head import fit, seeded
 from wsss_lite.refine.boxes import allowed, restricted
@@ -76,14 +75,26 @@ def regions_near(boxes, sizes, rng, jitter):
 
 
 def crops(features, regions):
-    """(M, F, SIDE, SIDE) features of the regions of all pictures, in order."""
-    height, width = features.shape[2:]
-    scale = torch.tensor([width, height, width, height], dtype=torch.float32)
+    """(M, F, SIDE, SIDE) features of the regions of all pictures, in order: one sample a cell."""
     parts = []
     for rows, x in features.chunks():
-        places = [r * scale for r in regions[rows]]
-        parts.append(roi_align(torch.from_numpy(x), places, SIDE, sampling_ratio=1, aligned=True))
+        for one, places in zip(torch.from_numpy(x), regions[rows]):
+            many = one.expand(len(places), *one.shape)
+            parts.append(F.grid_sample(many, middles(places), "bilinear", "border", False))
     return torch.cat(parts)
+
+
+def middles(places):
+    """(n, SIDE, SIDE, 2) the middles of the cells of (n, 4) regions, as `grid_sample` wants them.
+
+    That is x, y from -1 at the left and upper edge of the picture to 1 at the others. Equal to
+    RoIAlign with one sample a cell, which torchvision has only where its compiled half fits torch.
+    """
+    steps = (torch.arange(SIDE) + 0.5) / SIDE
+    first, side = places[:, None, :2], (places[:, 2:] - places[:, :2])[:, None]
+    x, y = (first + side * steps[:, None]).unbind(2)  # (n, SIDE) each
+    grid = torch.stack([x[:, None, :].expand(-1, SIDE, -1), y[:, :, None].expand(-1, -1, SIDE)], 3)
+    return 2 * grid - 1
 
 
 class Detector(nn.Module):
