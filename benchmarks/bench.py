@@ -38,7 +38,7 @@ def main(argv=None, as_json=False):
         parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
         parser.add_argument("--json", action="store_true")
         as_json = parser.parse_args(argv or []).json
-    rows = measure() + [walk_row()]
+    rows = measure() + [walk_row(), *annotator_rows()]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -69,6 +69,18 @@ def walk_row():
     peer = f"dense squaring (extrapolated), {row['smaller']:g}x the memory"
     return {"what": "walk", "ours_ms": row["sparse_ms"], "peer": peer,
             "peer_ms": row["dense_ms"], "ratio": row["faster"]}  # fmt: skip
+
+
+def annotator_rows():
+    """The annotator's engines on a drawing of VOC's size, beside the time that is promised."""
+    from benchmarks import annotate  # which takes its clock from here
+
+    size = f"{VOC_SIZE[1]}x{VOC_SIZE[0]}"
+    return [
+        {"what": "draw", "ours_ms": row["ms"], "peer": f"promise: {row['kind']} by {row['engine']}",
+         "peer_ms": annotate.PROMISED_MS, "ratio": round(annotate.PROMISED_MS / row["ms"], 2)}
+        for row in annotate.measure() if row["size"] == size
+    ]  # fmt: skip
 
 
 @contextlib.contextmanager

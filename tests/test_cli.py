@@ -126,7 +126,7 @@ def test_methods_as_json(capsys):
     assert set(facts) >= {*METHODS, "full-20"}
     for name, m in facts.items():
         assert {"category", "supervision", "needs", "paper", "venue", "year", "quoted"} <= set(m)
-        assert m["summary"] and m["paper"] and 2010 < m["year"] < 2100, name
+        assert m["summary"] and m["paper"] and 2000 < m["year"] < 2100, name
 
 
 def test_methods_for_people(capsys):

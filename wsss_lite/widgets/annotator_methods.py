@@ -31,7 +31,8 @@ def method_engines(classes, names=None, trunk=None):
     InputError: an unknown method, or one that learns from something else.
     """
     if names is None:
-        names = [m.name for m in registry.methods() if _kind(m) and not m.trains and not _more(m)]
+        known = registry.methods().values()
+        names = [m.name for m in known if _kind(m) and not m.trains and not _more(m)]
     engines, trunks = {}, [trunk]
     for name in names:
         method = registry.find(name)
