@@ -32,7 +32,7 @@ def best_boxes(
     Which share of its box an object fills cannot be learnt from boxes: GrabCut's own rates are far
     off (a bird fills 0.4 of its box, GrabCut says 0.7), and rates taken from the result of a first
     round run away. So they are measured on the tune masks, which every weak row pays for; `needs`
-    says so. With 1000 scenes, as in short trainings on few, they bring nothing (size=0 on val: a tie).
+    says so. With 1000 scenes, as in short trainings on few, they bring nothing (on val, a tie).
 
     lines, smooth, spread, crf: as in bbtp, which is what is left at size=0. size: weight of the
     soft bound on the filled share, of what is more than `slack` times the rate away from it.
