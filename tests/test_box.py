@@ -427,20 +427,3 @@ def test_the_crf_keeps_to_the_boxes_and_follows_colour():
     labels = on_view.smoothed(image, scores, [box], CRF())
     assert labels[20, 12] == 1 and labels[20, 21] == 1 and not labels[20, 24:].any()
     assert not labels[:, :8].any() and not labels[:10].any()
-
-
-def test_a_region_is_read_where_it_lies():
-    """Cells of a region that fall on cells of the grid are these; half a cell off, their mean."""
-    height = width = bbam.SIDE
-    x = np.random.default_rng(0).normal(size=(1, 3, height, 2 * width)).astype(np.float32)
-
-    class Rows:
-        shape = x.shape
-
-        def chunks(self):
-            yield slice(0, 1), x
-
-    left, half = [0, 0, 0.5, 1.0], [0.5 / (2 * width), 0, 0.5 + 0.5 / (2 * width), 1.0]
-    found = bbam.crops(Rows(), [torch.tensor([left, half])])
-    assert np.allclose(found[0], x[0, :, :, :width], atol=1e-5)
-    assert np.allclose(found[1], (x[0, :, :, :width] + x[0, :, :, 1 : width + 1]) / 2, atol=1e-5)

@@ -11,9 +11,9 @@ from wsss_lite.errors import PeekError
 from wsss_lite.lab import Lab
 from wsss_lite.losses.point import image_level_loss, objectness_loss
 from wsss_lite.methods.point import dextr, pcam
-from wsss_lite.methods.point.point_nearest import near
 from wsss_lite.nets import clicked, guided, on_view
 from wsss_lite.refine.graphcut import graph_cut
+from wsss_lite.refine.nearest import nearest_labels
 from wsss_lite.refine.walker import walk_labels
 from wsss_lite.registry import Made, find
 
@@ -113,12 +113,12 @@ def test_on_a_grid_an_object_goes_before_the_ground(lab):
 def test_the_nearest_click_within_a_radius():
     seeds = np.full((20, 40), VOID, np.uint8)
     seeds[10, 5], seeds[10, 15], seeds[10, 35] = 1, 2, 0
-    assert near(seeds)[10].tolist() == [1] * 11 + [2] * 15 + [0] * 14
+    assert nearest_labels(seeds)[10].tolist() == [1] * 11 + [2] * 15 + [0] * 14
     y, x = np.indices(seeds.shape)
     disc = (y - 10) ** 2 + (np.minimum(abs(x - 5), abs(x - 15))) ** 2 <= 16
-    assert np.array_equal(near(seeds, 0.2) > 0, disc)
+    assert np.array_equal(~clicked.far(seeds, 0.2), disc)
     ground = np.where(seeds == 0, 0, VOID).astype(np.uint8)
-    assert not near(ground, 0.2).any() and not near(ground).any()
+    assert clicked.far(ground, 0.2).all()
 
 
 def test_a_click_becomes_a_disc_and_discs_meet_in_the_middle():
@@ -175,7 +175,7 @@ def test_walk_and_cut_follow_the_colours_where_the_nearest_click_does_not(block)
     seeds[20, 10], seeds[20, 45] = 1, 0
     truth = image[..., 0] > 100
     assert ((block(image, seeds) == 1) == truth).mean() > 0.97
-    assert ((near(seeds) == 1) == truth).mean() < 0.85
+    assert ((nearest_labels(seeds) == 1) == truth).mean() < 0.85
 
 
 # ---------------------------------------------------------------------------------------- losses

@@ -13,6 +13,7 @@ from wsss_lite.nets import on_strokes, on_view
 from wsss_lite.refine import learned_walk, regions, segments, strokes, walker
 from wsss_lite.refine.graphcut import energy
 from wsss_lite.refine.nearest import nearest_labels
+from wsss_lite.refine.reduce import at_size
 from wsss_lite.registry import Made, find
 
 VOID = 255
@@ -116,7 +117,7 @@ def test_restricted_takes_drawn_classes_and_keeps_strokes():
 
 @pytest.mark.parametrize("size", [(2, 3), (6, 9), (12, 30)])
 def test_no_stroke_is_lost_on_another_grid(size):
-    found = strokes.at_size(drawing(), size)
+    found = at_size(drawing(), size)
     assert found.shape == size and set(np.unique(found)) == {0, 3, VOID}
     assert found[int(4 * size[0] / 6), int(6 * size[1] / 9)] == 3
     if size == (6, 9):
@@ -270,7 +271,7 @@ def test_the_walk_is_trusted_less_where_two_strokes_compete():
 def test_without_a_loss_of_its_own_the_segmenter_is_the_fixed_one(lab, view, monkeypatch):
     drawn, features = strokes.drawn(view), on_view.stages(view)
     size = on_view.grid(features)
-    small = {id: strokes.at_size(s, size) for id, s in drawn.items()}
+    small = {id: at_size(s, size) for id, s in drawn.items()}
     fixed = lab.fit(small, epochs=10, least_steps=1).state_dict()
     monkeypatch.setattr(on_view, "LEAST_STEPS", 10)
     own = on_strokes.train_on_strokes(

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from wsss_lite.nets import on_view
 from wsss_lite.nets.online import small_pictures
 from wsss_lite.nets.segmenter import train_segmenter
-from wsss_lite.refine.strokes import at_size, restricted
+from wsss_lite.refine.reduce import at_size
+from wsss_lite.refine.strokes import restricted
 
 GRID = 20  # x GRID positions, between which the losses compare all pairs
 BATCH = 20  # pictures a step, as everywhere

@@ -6,10 +6,8 @@ boundaries learns from what its walk arrives at. Vernaza & Chandraker, CVPR 2017
 
 import numpy as np
 import torch
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
-from wsss_lite.refine.walker import VOID, grid_edges
+from wsss_lite.refine.walker import VOID, grid_edges, system
 
 
 def conductances(boundary):
@@ -47,12 +45,8 @@ class Hitting(torch.autograd.Function):
         out[known] = seeds.ravel()[known, None] == np.asarray(classes)
         ctx.edges, ctx.known, ctx.solve = edges, known, None
         if not known.all():
-            system, right = _system(weight.detach().cpu().numpy(), edges, known, out)
-            # Symmetric and dominated by its diagonal, so that no pivoting is needed.
-            ctx.solve = splu(
-                system, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0,
-                options={"SymmetricMode": True},
-            ).solve  # fmt: skip
+            steps = weight.detach().cpu().numpy().astype(float)
+            ctx.solve, right = system(steps, edges, known, out)
             out[~known] = ctx.solve(right)
         ctx.out = out
         return torch.from_numpy(out.T.reshape(-1, *seeds.shape)).to(weight)
@@ -66,13 +60,3 @@ class Hitting(torch.autograd.Function):
         (i, j), out = ctx.edges, ctx.out
         slope = -((adjoint[i] - adjoint[j]) * (out[i] - out[j])).sum(1)
         return torch.from_numpy(slope).to(gradient), None, None
-
-
-def _system(weight, edges, known, labels):
-    """L_UU as a sparse matrix, and -L_US s."""
-    count, free = len(known), ~known
-    joined = np.concatenate([edges, edges[::-1]], 1)
-    adjacency = sparse.csr_array((np.tile(weight.astype(float), 2), joined), (count, count))
-    degree = np.asarray(adjacency.sum(1)).ravel()[free]
-    rows = adjacency[free]
-    return (sparse.diags_array(degree) - rows[:, free]).tocsc(), rows[:, known] @ labels[known]

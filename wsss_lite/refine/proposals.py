@@ -8,10 +8,9 @@ import warnings
 
 import numpy as np
 from scipy import sparse
-from skimage.segmentation import slic
 from sklearn.cluster import ward_tree
 
-from wsss_lite.refine.graphcut import neighbours
+from wsss_lite.refine.graphcut import neighbours, superpixels
 from wsss_lite.refine.reduce import reduced, reduction
 
 LONGEST = 160  # pixels; most of the time goes into the superpixels
@@ -51,7 +50,8 @@ class Proposals:
 
 def proposals(image, segments=SEGMENTS, longest=LONGEST):
     """The `Proposals` of a picture (H, W, 3) uint8; one superpixel is a region too."""
-    pieces, colours, places = _superpixels(image, segments, longest)
+    small = reduced(image, reduction(image.shape[:2], longest))
+    pieces, colours, places = superpixels(small, segments)
     count = len(colours)
     edges, _ = neighbours(pieces, colours)
     graph = sparse.coo_matrix((np.ones(edges.shape[1]), edges), (count, count))
@@ -65,27 +65,9 @@ def proposals(image, segments=SEGMENTS, longest=LONGEST):
         for a, b in children:
             grown.append(grown[a] | grown[b])
         members = np.stack(grown)
-    return Proposals(pieces, members)
-
-
-def _superpixels(image, segments, longest):
-    """((H, W) piece numbers, (S, 3) mean Lab colours, (S, 2) centres in diagonals)."""
-    from skimage.color import rgb2lab
-
-    small = reduced(image, reduction(image.shape[:2], longest))
-    pieces = slic(small, segments, compactness=10, start_label=0, max_num_iter=5)
-    pieces = np.unique(pieces, return_inverse=True)[1].reshape(pieces.shape)
-    lab = rgb2lab(small).reshape(-1, 3)
-    place = np.stack(np.indices(pieces.shape), -1).reshape(-1, 2) / np.hypot(*pieces.shape)
-    count = np.bincount(pieces.ravel())[:, None]
-    means = [
-        np.stack([np.bincount(pieces.ravel(), v) for v in values.T], 1) / count
-        for values in (lab, place)
-    ]
-    rows, columns = (
-        (np.arange(full) * part) // full for full, part in zip(image.shape[:2], pieces.shape)
-    )
-    return pieces[np.ix_(rows, columns)], *means
+    sides = zip(image.shape[:2], pieces.shape)
+    places = [np.arange(full) * part // full for full, part in sides]
+    return Proposals(pieces[np.ix_(*places)], members)
 
 
 def _boxes(pieces, members):

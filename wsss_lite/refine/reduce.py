@@ -21,18 +21,22 @@ def reduced(array, factor, smooth=True):
 
 
 def reduced_seeds(seeds, factor):
-    """(h, w) uint8 seeds at a smaller size; a single pixel does not get lost on the way.
-
-    Where seeds of two classes fall into one pixel the later one in reading order stays.
-    """
+    """(h, w) uint8 seeds times a factor below 1; see `at_size`."""
     if factor >= 1:
         return seeds
-    size = [max(1, round(factor * side)) for side in seeds.shape]
-    small = np.full(size, VOID, np.uint8)
+    return at_size(seeds, [max(1, round(factor * side)) for side in seeds.shape])
+
+
+def at_size(seeds, size):
+    """(h, w) uint8: strokes or clicks on another grid, and no single pixel gets lost.
+
+    A cell that several pixels fall into takes the last one in reading order.
+    """
+    out = np.full(size, VOID, np.uint8)
     y, x = np.nonzero(seeds != VOID)
     scale = np.divide(size, seeds.shape)
-    small[(y * scale[0]).astype(int), (x * scale[1]).astype(int)] = seeds[y, x]
-    return small
+    out[(y * scale[0]).astype(int), (x * scale[1]).astype(int)] = seeds[y, x]
+    return out
 
 
 def enlarged(maps, size):

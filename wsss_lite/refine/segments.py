@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from wsss_lite.refine.graphcut import superpixels
-from wsss_lite.refine.reduce import reduced, reduction
-from wsss_lite.refine.strokes import at_size
+from wsss_lite.refine.reduce import at_size, reduced, reduction
 
 VOID = 255
 LONGEST = 192  # pixels

@@ -22,18 +22,6 @@ def nearest(seeds):
     return seeds if (seeds == VOID).all() else nearest_labels(seeds)
 
 
-def at_size(seeds, size):
-    """(h, w) uint8: the strokes on another grid, and no single pixel gets lost.
-
-    A cell that several pixels fall into takes the last one in reading order.
-    """
-    out = np.full(size, VOID, np.uint8)
-    y, x = np.nonzero(seeds != VOID)
-    scale = np.divide(size, seeds.shape)
-    out[(y * scale[0]).astype(int), (x * scale[1]).astype(int)] = seeds[y, x]
-    return out
-
-
 def restricted(scores, seeds):
     """(H, W) uint8: of the classes that were drawn the one with the largest score.
 

@@ -68,27 +68,32 @@ def grid_edges(size):
 def hitting(graph, seeds, classes):
     """(K, h, w) probabilities of hitting a seed of each class first.
 
-    With the graph's Laplacian L split into seeds S and others U: L_UU p = -L_US s, where s says
-    which class a seed has. The last class is what the others leave.
+    The last class is what the others leave.
     """
-    (first, second), weight = graph
-    count = seeds.size
-    joined = np.concatenate([first, second]), np.concatenate([second, first])
-    adjacency = sparse.csr_array((np.tile(weight, 2), joined), (count, count))
+    edges, weight = graph
     known = seeds.ravel() != VOID
-    out = np.zeros((len(classes), count))
-    out[:, known] = seeds.ravel()[known] == classes[:, None]
+    out = np.zeros((seeds.size, len(classes)))
+    out[known] = seeds.ravel()[known, None] == classes
     if len(classes) > 1 and not known.all():
-        degree = np.asarray(adjacency.sum(1)).ravel()[~known]
-        rows = adjacency[~known]
-        system = (sparse.diags_array(degree) - rows[:, ~known]).tocsc()
-        # Symmetric and dominated by its diagonal, so that no pivoting is needed.
-        factors = splu(
-            system, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0,
-            options={"SymmetricMode": True},
-        )  # fmt: skip
-        out[:-1, ~known] = factors.solve(rows[:, known] @ out[:-1, known].T).T
-        out[-1, ~known] = 1 - out[:-1, ~known].sum(0)
-    else:
-        out[-1, ~known] = 1
-    return out.reshape(-1, *seeds.shape).clip(0, 1)
+        solve, right = system(weight, edges, known, out[:, :-1])
+        out[~known, :-1] = solve(right)
+    out[~known, -1] = 1 - out[~known, :-1].sum(1)
+    return out.T.reshape(-1, *seeds.shape).clip(0, 1)
+
+
+def system(weight, edges, known, labels):
+    """(solve, -L_US s) of L_UU p = -L_US s: the graph's Laplacian L, seeds S, unknown U.
+
+    weight: (E,) of the (2, E) edges; known: (P,) bool; labels: (P, K), 1 where a seed has a class.
+    """
+    count, free = len(known), ~known
+    joined = np.concatenate([edges, edges[::-1]], 1)
+    adjacency = sparse.csr_array((np.tile(weight, 2), joined), (count, count))
+    degree = np.asarray(adjacency.sum(1)).ravel()[free]
+    rows = adjacency[free]
+    # Symmetric and dominated by its diagonal, so that no pivoting is needed.
+    factors = splu(
+        (sparse.diags_array(degree) - rows[:, free]).tocsc(), permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0, options={"SymmetricMode": True},
+    )  # fmt: skip
+    return factors.solve, rows[:, known] @ labels[known]

@@ -41,8 +41,11 @@ def irn(view, seed=0, steps=32, beta=10.0, radius=5, epochs=4, low=0.15, high=0.
     displacement field, which only tells objects of one class apart.
     """
     maps = cam(view, seed)
-    if not steps:
-        return maps
+    return walked(view, maps, seed, steps, beta, radius, epochs, low, high) if steps else maps
+
+
+def walked(view, maps, seed, steps, beta, radius, epochs, low, high):
+    """(N, C, h, w) maps in 0..1 after the walk; the boundaries are learnt from `maps`."""
     features = [view.features(s) for s in STAGES]
     size = features[STAGES.index(GRID)].shape[2:]
     pairs = grid_pairs(*size, radius)

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from wsss_lite.nets.guided import crops
 from wsss_lite.nets.head import fit, seeded
 from wsss_lite.refine.boxes import allowed, restricted
 from wsss_lite.refine.crf import dense_crf
@@ -44,9 +45,9 @@ def bbam(view, seed=0, steps=60, price=0.3, stage="c4", epochs=8, threshold=0.4)
     rng = np.random.default_rng(seed)
     features = view.features(stage)
     moved, targets = regions_near(boxes, sizes, rng, 0.15)
-    detector = train_detector(crops(features, moved), targets, len(view.classes), seed, epochs)
+    detector = train_detector(looks(features, moved), targets, len(view.classes), seed, epochs)
     still, _ = regions_near(boxes, sizes, rng, 0.0)
-    masks = iter(attribution(detector, crops(features, still), price, steps).numpy())
+    masks = iter(attribution(detector, looks(features, still), price, steps).numpy())
     return {
         id: refined(view.image(id), b, [next(masks) for _ in b], len(view.classes), threshold)
         for id, b in zip(view.ids, boxes)
@@ -70,31 +71,14 @@ def regions_near(boxes, sizes, rng, jitter):
             here[k] = out
             places = (ends - np.tile(out[:2], 2)) / np.tile(out[2:] - out[:2], 2)
             targets.append([box.cls, *places])
-        regions.append(torch.from_numpy(here))
+        regions.append(here)
     return regions, torch.tensor(np.array(targets), dtype=torch.float32)
 
 
-def crops(features, regions):
-    """(M, F, SIDE, SIDE) features of the regions of all pictures, in order: one sample a cell."""
-    parts = []
-    for rows, x in features.chunks():
-        for one, places in zip(torch.from_numpy(x), regions[rows]):
-            many = one.expand(len(places), *one.shape)
-            parts.append(F.grid_sample(many, middles(places), "bilinear", "border", False))
-    return torch.cat(parts)
-
-
-def middles(places):
-    """(n, SIDE, SIDE, 2) the middles of the cells of (n, 4) regions, as `grid_sample` wants them.
-
-    That is x, y from -1 at the left and upper edge of the picture to 1 at the others. Equal to
-    RoIAlign with one sample a cell, which torchvision has only where its compiled half fits torch.
-    """
-    steps = (torch.arange(SIDE) + 0.5) / SIDE
-    first, side = places[:, None, :2], (places[:, 2:] - places[:, :2])[:, None]
-    x, y = (first + side * steps[:, None]).unbind(2)  # (n, SIDE) each
-    grid = torch.stack([x[:, None, :].expand(-1, SIDE, -1), y[:, :, None].expand(-1, -1, SIDE)], 3)
-    return 2 * grid - 1
+def looks(features, regions):
+    """(M, F, SIDE, SIDE) features of the regions of all pictures, in order."""
+    chunks = features.chunks()
+    return torch.cat([crops(torch.from_numpy(x), regions[rows], SIDE) for rows, x in chunks])
 
 
 class Detector(nn.Module):

@@ -3,16 +3,12 @@
 import numpy as np
 import torch
 
-from wsss_lite.maps import cam as blocks
-from wsss_lite.methods.affinity.irn import GRID, STAGES, BoundaryNet, irn
-from wsss_lite.nets.affinity import fit_affinity, flow
+from wsss_lite.methods.affinity.irn import irn, walked
 from wsss_lite.nets.cam_head import CamHead, tag_loss
 from wsss_lite.nets.clicked import clicks_on_grid
-from wsss_lite.nets.head import fit, seeded
+from wsss_lite.nets.head import fit
 from wsss_lite.nets.probe import train_probe
 from wsss_lite.nets.segmenter import pixel_loss
-from wsss_lite.refine.pairs import confident_rows
-from wsss_lite.refine.walk import grid_pairs
 from wsss_lite.registry import register
 
 
@@ -49,22 +45,9 @@ def pcam(view, seed=0, strength=1.0, epochs=6, steps=32, beta=10.0, low=0.15, hi
 
     fit(head, loss, len(view.ids), seed, epochs)
     maps = head.cam(final, view.tags)
-    return walked(view, maps, seed, steps, beta, low, high) if steps else maps
+    return walked(view, maps, seed, steps, beta, 5, 4, low, high) if steps else maps
 
 
 def click_loss(evidence, labels):
     """Cross-entropy of (B, C, h, w) evidence and a background of 0 at the labelled positions."""
     return pixel_loss(torch.cat([torch.zeros_like(evidence[:, :1]), evidence], 1), labels)
-
-
-def walked(view, maps, seed, steps, beta, low, high, radius=5, epochs=4):
-    """(N, C, h, w) maps after IRN's walk between positions without a boundary between them."""
-    features = [view.features(s) for s in STAGES]
-    size = features[STAGES.index(GRID)].shape[2:]
-    pairs = grid_pairs(*size, radius)
-    with seeded(seed):
-        net = BoundaryNet([f.shape[1] for f in features], size, pairs)
-    labels = confident_rows(view, maps, size, low, high)
-    fit_affinity(net, net.affinity, features, labels, pairs, seed, epochs)
-    maps = blocks.resize(maps, size) * (1 - net.boundaries(features))[:, None]
-    return blocks.normalise(flow(maps, features, net.affinity, pairs, size, beta, steps)).numpy()

@@ -1,6 +1,6 @@
 """The floor under all clicks: each pixel takes the class of the nearest one."""
 
-from wsss_lite.nets.clicked import far, spread
+from wsss_lite.nets.clicked import spread
 from wsss_lite.refine.nearest import nearest_labels
 from wsss_lite.registry import register
 
@@ -21,12 +21,4 @@ def point_nearest(view, seed=0, radius=0.25):
     radius: as a share of the picture's shorter side; None: however far, so that the clicks on the
     background alone hold the objects back.
     """
-    return spread(view, lambda image, seeds: near(seeds, radius))
-
-
-def near(seeds, radius=None):
-    """(H, W) uint8 of one picture's seeds, 255 where nothing is known."""
-    labels = nearest_labels(seeds)
-    if radius is not None:
-        labels[far(seeds, radius)] = 0
-    return labels
+    return spread(view, lambda image, seeds: nearest_labels(seeds), radius)

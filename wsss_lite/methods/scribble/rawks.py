@@ -11,7 +11,8 @@ from wsss_lite.nets.on_strokes import enough_epochs, on_grid
 from wsss_lite.nets.segmenter import Decoder
 from wsss_lite.nets.stage_head import StageHead
 from wsss_lite.refine.learned_walk import conductances, hitting
-from wsss_lite.refine.strokes import at_size, classes_of, drawn, nearest, restricted
+from wsss_lite.refine.reduce import at_size
+from wsss_lite.refine.strokes import classes_of, drawn, nearest, restricted
 from wsss_lite.refine.threshold import upsample
 from wsss_lite.registry import Made, register
 

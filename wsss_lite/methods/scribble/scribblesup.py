@@ -5,8 +5,9 @@ import numpy as np
 from wsss_lite.nets import on_view
 from wsss_lite.nets.on_strokes import train_on_strokes
 from wsss_lite.refine.graphcut import HARD, expand
+from wsss_lite.refine.reduce import at_size
 from wsss_lite.refine.regions import Regions
-from wsss_lite.refine.strokes import at_size, classes_of, drawn, nearest
+from wsss_lite.refine.strokes import classes_of, drawn, nearest
 from wsss_lite.refine.threshold import upsample
 from wsss_lite.registry import register
 
