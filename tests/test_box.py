@@ -5,11 +5,9 @@ import pytest
 import torch
 
 from wsss_lite.data.world import Box
-from wsss_lite.errors import InputError, PeekError
 from wsss_lite.lab import Lab
 from wsss_lite.losses import box as losses
 from wsss_lite.methods.box import bana, bbam, bcm, box2seg, boxsup, sdi, wssl_em, wssl_seg
-from wsss_lite.methods.pipeline import best_boxes
 from wsss_lite.nets import on_view
 from wsss_lite.refine import box_cuts
 from wsss_lite.refine import boxes as blocks
@@ -384,46 +382,21 @@ def test_methods_that_train_with_their_own_loss_hand_back_the_decoder(view):
 # The best of boxes
 
 
-def quick_best(view, **knobs):
-    return find("best-boxes")(view, epochs=1, **knobs)
-
-
-def test_best_boxes_without_sizes_is_bbtp_and_with_them_another(lab):
-    view = lab.view("boxes", needs=("tune",))
-    knobs = {"lines": 0.5, "smooth": 30.0, "spread": 0.05, "crf": CRF(colour_std=6.0)}
-    plain = find("bbtp")(view, epochs=1, **knobs)
-    assert same(quick_best(view, size=0), plain)
-    assert not same(quick_best(view), plain)
+def test_best_boxes_is_bbtp_with_other_knobs(view):
+    knobs = {"lines": 0.5, "smooth": 30.0, "spread": 0.05, "crf": CRF(colour_std=6)}
+    best = find("best-boxes")(view, epochs=1)
+    assert same(best, find("bbtp")(view, epochs=1, **knobs))
+    assert not same(best, find("bbtp")(view, epochs=1))
     assert same(find("best-boxes")(view, epochs=0), made(view, "box-fill"))
-
-
-def test_the_rates_are_those_of_the_tune_masks(lab):
-    view = lab.view("boxes", needs=("tune",))
-    assert view.tune and set(view.tune) == set(lab.tune)
-    shares = [(box.cls, (lab.world.mask(id)[blocks.inside(box)[1:]] == box.cls).mean())
-              for id in lab.tune for box in lab.world.boxes(id)]  # fmt: skip
-    rates, common = best_boxes.tune_rates(view), np.mean([share for _, share in shares])
-    for k in range(1, len(view.classes) + 1):
-        own = [share for cls, share in shares if cls == k]
-        want = (sum(own) + best_boxes.FEW * common) / (len(own) + best_boxes.FEW)
-        assert rates[k] == pytest.approx(want)
-
-
-def test_the_masks_of_train_stay_closed(lab):
-    view = lab.view("boxes", needs=("tune",))
-    with pytest.raises(InputError, match="not in this view"):
-        view.tune_mask(lab.train[0])
-    with pytest.raises(PeekError, match=r"the tune masks; ask for needs=\('tune',\)"):
-        lab.view("boxes").tune_mask(lab.tune[0])
 
 
 def test_the_crf_keeps_to_the_boxes_and_follows_colour():
     image = np.full((40, 40, 3), 60, np.uint8)
     image[10:30, 8:22] = 220  # the object; its box reaches further
     box = Box(1, 8, 10, 32, 30)
-    scores = np.log(np.full((2, 40, 40), 0.5))
-    scores[1, :, :20] = np.log(0.7)
-    scores[0, :, 26:] = np.log(0.7)
-    labels = on_view.smoothed(image, scores, [box], CRF())
+    prob = np.full((2, 40, 40), 0.5, np.float32)
+    prob[1, :, :20] = 0.7
+    prob[0, :, 26:] = 0.7
+    labels = on_view.smoothed(image, prob, blocks.allowed([box], (40, 40), 1), CRF())
     assert labels[20, 12] == 1 and labels[20, 21] == 1 and not labels[20, 24:].any()
     assert not labels[:, :8].any() and not labels[:10].any()

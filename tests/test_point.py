@@ -330,3 +330,15 @@ def test_the_surest_object_gets_the_pixel(lab):
     labels = dextr.painted(view, id, regions, logits, 0.0)
     assert (labels[10:31, 10:31] == 2).all() and (labels > 0).sum() == 21 * 21
     assert not dextr.painted(view, id, regions, logits, 3.0).any()
+
+
+def test_best_points_is_whats_the_point_and_a_crf_among_what_was_clicked(lab):
+    plain = made(lab, "whats-the-point", epochs=1)
+    assert same(made(lab, "best-points", epochs=1, crf=None), plain)
+    labels, much = (made(lab, "best-points", epochs=1, ground=g) for g in (0.3, 10.0))
+    assert not same(labels, plain)
+    assert sum((x == 0).sum() for x in labels.values()) < sum((x == 0).sum() for x in much.values())
+    view = lab.view("points")
+    for id, seeds in clicked.clicks(view).items():
+        assert (labels[id][seeds != VOID] == seeds[seeds != VOID]).all()
+        assert set(np.unique(labels[id])) <= {0, *np.unique(seeds)} - {VOID}

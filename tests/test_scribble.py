@@ -9,7 +9,7 @@ from wsss_lite.lab import Lab
 from wsss_lite.losses import segments as contrast
 from wsss_lite.losses.regularised import crf_energy, gaussian_kernel
 from wsss_lite.methods.scribble import dfr, rawks, scribblesup, spml
-from wsss_lite.nets import on_strokes, on_view
+from wsss_lite.nets import on_strokes, on_view, own_pixels
 from wsss_lite.refine import learned_walk, regions, segments, strokes, walker
 from wsss_lite.refine.graphcut import energy
 from wsss_lite.refine.nearest import nearest_labels
@@ -22,11 +22,13 @@ OFF = {
     "rawks": ("scribble-nearest", {"epochs": 0}),
     "scribble-walk": ("scribble-nearest", {"sharpness": None}),
     "spml": ("scribble-nearest", {"epochs": 0}),
+    "scribble-pixels": ("scribble-nearest", {"stages": None}),
     "ncut-loss": ("scribble-ce", {"cut": 0}),
     "crf-loss": ("scribble-ce", {"energy": 0, "cut": 0}),
     "dfr": ("scribble-ce", {"energy": 0}),
 }
-QUICK = {name: {"epochs": 1} for name in OFF if name != "scribble-walk"} | {"scribble-walk": {}}
+UNTRAINED = {"scribble-walk": {}, "scribble-pixels": {}}
+QUICK = {name: {"epochs": 1} for name in OFF if name not in UNTRAINED} | UNTRAINED
 
 
 @pytest.fixture(scope="module")
@@ -429,3 +431,55 @@ def test_each_relation_changes_the_embedding(view):
     for knob in ("own", "tags", "picture"):
         assert not same(made(view, "spml", **QUICK["spml"], **{knob: 0.0}).labels, one)
     assert not same(made(view, "spml", **QUICK["spml"], steps=0).labels, one)
+
+
+# Pixels of one picture, and the best of scribbles
+
+
+def test_a_picture_learns_from_its_own_strokes_what_its_classes_look_like():
+    image = np.full((20, 30, 3), 40, np.uint8)
+    image[:, 18:] = (200, 90, 30)
+    looks = own_pixels.described(image, [], (20, 30))
+    assert looks.shape == (5, 20, 30)  # colour and place
+    feature = np.arange(8, dtype=np.float32).reshape(2, 2, 2)
+    assert own_pixels.described(image, [feature], (20, 30)).shape == (7, 20, 30)
+    seeds = np.full((20, 30), VOID, np.uint8)
+    seeds[5, 2:12], seeds[5, 20:22] = 3, 1  # one stroke five times as long as the other
+    p = own_pixels.probabilities(looks, seeds, 3)
+    assert p.shape == (4, 20, 30) and np.allclose(p.sum(0), 1, atol=1e-5)
+    assert not p[0].any() and not p[2].any()  # nobody drew these
+    right = p[1] > p[3]
+    assert right[:, 20:].all() and not right[:, :14].any()
+    decayed = own_pixels.probabilities(looks, seeds, 3, strength=1e-9)
+    assert np.allclose(decayed[[1, 3]], 0.5, atol=1e-3)  # both classes count the same
+
+
+def test_one_class_has_the_picture_and_no_stroke_says_nothing():
+    looks = np.random.default_rng(0).normal(size=(3, 6, 6)).astype(np.float32)
+    lone = np.full((6, 6), VOID, np.uint8)
+    assert np.allclose(own_pixels.probabilities(looks, lone, 2), 1 / 3)
+    lone[2, 2] = 2
+    assert (own_pixels.probabilities(looks, lone, 2).argmax(0) == 2).all()
+
+
+def test_possible_are_the_drawn_classes_and_at_a_stroke_its_own():
+    seeds = np.full((2, 3), VOID, np.uint8)
+    assert strokes.possible(seeds, 3).all()
+    seeds[0, 0], seeds[1, 2] = 0, 2
+    may = strokes.possible(seeds, 3)
+    assert may[:, 0, 0].tolist() == [True, False, False, False]
+    assert may[:, 1, 2].tolist() == [False, False, True, False]
+    assert may[:, 0, 1].tolist() == [True, False, True, False]
+
+
+def test_best_scribbles_is_between_dfr_and_the_classifier_of_each_picture(view):
+    learnt = made(view, "dfr", epochs=1).labels
+    assert same(made(view, "best-scribbles", own=0, crf=None, epochs=1).labels, learnt)
+    pixels = made(view, "scribble-pixels").labels
+    assert same(made(view, "best-scribbles", own=1).labels, pixels)
+    both = made(view, "best-scribbles", epochs=1).labels
+    assert not same(both, pixels) and not same(both, learnt)
+    for id in view.ids:  # strokes stay, and so do the classes that were drawn
+        seeds = view.scribbles(id)
+        assert (both[id][seeds != VOID] == seeds[seeds != VOID]).all()
+        assert set(np.unique(both[id])) <= set(np.unique(seeds))

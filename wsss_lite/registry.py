@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from wsss_lite.errors import InputError
 
 SUPERVISION = ("tags", "points", "scribbles", "boxes", "full")
-NEEDS = ("saliency", "ood", "captions", "corpus", "extreme", "text", "tune")
+NEEDS = ("saliency", "ood", "captions", "corpus", "extreme", "text")
 
 _methods = {}
 

@@ -54,7 +54,7 @@ OPENS = {
     "boxes": ("boxes",),
     "full": ("mask", "instances"),
 }
-NEEDS = ("saliency", "ood", "captions", "corpus", "extreme", "text", "tune")
+NEEDS = ("saliency", "ood", "captions", "corpus", "extreme", "text")
 OPENED_BY_NEED = {"extreme": "extreme", "captions": "caption"}
 REMEDY = {
     "points": "supervision='points'",
@@ -65,11 +65,8 @@ REMEDY = {
     "extreme": "needs=('extreme',)",
     "caption": "needs=('captions',)",
     "ood": "needs=('ood',)",
-    "tune": "needs=('tune',)",
 }
-CALLED = {
-    "mask": "masks", "extreme": "extreme points", "caption": "captions", "tune": "the tune masks",
-}  # fmt: skip
+CALLED = {"mask": "masks", "extreme": "extreme points", "caption": "captions"}
 
 
 def rng_for(seed, kind, id):
@@ -232,9 +229,8 @@ class WeakView:
     """What a method under some supervision may see of some pictures, and nothing more.
 
     supervision: one of `OPENS`. needs: names out of `NEEDS`; "extreme" opens the extreme points,
-    "captions" the captions, "ood" the names of pictures without objects, "tune" the masks of the
-    tune pictures, which are part of the cost of every weak row. trunk: whatever computes features
-    of the pictures; it is handed through.
+    "captions" the captions, "ood" the names of pictures without objects. trunk: whatever computes
+    features of the pictures; it is handed through.
 
     `ids` (N names), `classes` (C names), `tags` (N, C) bool and the pictures are always open.
     Everything else raises `PeekError` unless opened. The annotations are drawn here and now;
@@ -262,7 +258,6 @@ class WeakView:
         self.trunk = trunk
         self.tags = _tag_matrix(world, self.ids)
         self._ood = tuple(world.ids("ood")) if "ood" in needs and "ood" in world.splits else ()
-        self._tune = _tune_masks(world, self.ids) if "tune" in needs else {}
         self._paths = {id: world.image_path(id) for id in (*self.ids, *self._ood)}
         knobs = {"width": width, "length": length, "background": background, "jitter": jitter}
         self._open = {kind: {} for kind in opened(supervision, needs)}
@@ -321,19 +316,6 @@ class WeakView:
             raise self._peek("ood")
         return self._ood
 
-    @property
-    def tune(self):
-        """Names of the tune pictures in the view whose masks may be seen."""
-        if "tune" not in self.needs:
-            raise self._peek("tune")
-        return tuple(self._tune)
-
-    def tune_mask(self, id):
-        """(H, W) uint8, as `mask`, of a tune picture."""
-        if "tune" not in self.needs:
-            raise self._peek("tune")
-        return _unpack(self._row(self._tune, id))
-
     def _look(self, kind, id):
         if kind not in self._open:
             raise self._peek(kind)
@@ -371,14 +353,6 @@ def _tag_matrix(world, ids):
         tags[row] = world.tags(id)
     tags.setflags(write=False)
     return tags
-
-
-def _tune_masks(world, ids):
-    """{picture: packed mask} of the tune pictures among `ids`; empty in a world without masks."""
-    if "tune" not in world.splits or not world.has_masks:
-        return {}
-    tune = set(world.ids("tune"))
-    return {id: _pack(world.mask(id)) for id in ids if id in tune}
 
 
 def _annotate(world, id, kind, seed, knobs):

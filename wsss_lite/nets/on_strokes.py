@@ -11,9 +11,9 @@ import torch.nn.functional as F
 
 from wsss_lite.nets import on_view
 from wsss_lite.nets.online import small_pictures
-from wsss_lite.nets.segmenter import train_segmenter
+from wsss_lite.nets.segmenter import VOID, train_segmenter
 from wsss_lite.refine.reduce import at_size
-from wsss_lite.refine.strokes import restricted
+from wsss_lite.refine.strokes import possible, restricted
 
 GRID = 20  # x GRID positions, between which the losses compare all pairs
 BATCH = 20  # pictures a step, as everywhere
@@ -62,5 +62,21 @@ def regularised(view, strokes, loss, seed=0, grid=GRID, epochs=12):
 def labels_of_drawn(view, decoder, features, strokes):
     """{picture: (H, W) uint8}: the decoder's best among the classes drawn in the picture."""
     sizes = [s.shape for s in strokes]
-    scores = on_view.log_probabilities(decoder, features, sizes)
+    return best_of_drawn(view, on_view.log_probabilities(decoder, features, sizes), strokes)
+
+
+def best_of_drawn(view, scores, strokes):
+    """{picture: (H, W) uint8}: of (C + 1, H, W) scores the best class drawn in the picture."""
     return {id: restricted(s, drawn) for id, s, drawn in zip(view.ids, scores, strokes)}
+
+
+def smoothed_labels(view, probabilities, strokes, crf):
+    """{picture: (H, W) uint8}: the CRF's best among the classes drawn in the picture.
+
+    probabilities: (C + 1, H, W) each; the strokes stay, and a picture without any is 255.
+    """
+    return {
+        id: seeds if (seeds == VOID).all()
+        else on_view.smoothed(view.image(id), p, possible(seeds, len(view.classes)), crf)
+        for id, p, seeds in zip(view.ids, probabilities, strokes)
+    }  # fmt: skip

@@ -85,14 +85,19 @@ def labels_in_boxes(view, decoder, features, crf=None):
     scores = log_probabilities(decoder, features, sizes)
     if crf is None:
         return {id: restricted(s, view.boxes(id)) for id, s in zip(view.ids, scores)}
-    return {id: smoothed(view.image(id), s, view.boxes(id), crf) for id, s in zip(view.ids, scores)}
+    return {
+        id: smoothed(view.image(id), np.exp(s), allowed(view.boxes(id), size, len(s) - 1), crf)
+        for id, size, s in zip(view.ids, sizes, scores)
+    }
 
 
-def smoothed(image, scores, boxes, crf):
-    """(H, W) uint8: the CRF's best label among those that the boxes allow.
+def smoothed(image, prob, may, crf):
+    """(H, W) uint8: the CRF's best label among the possible ones.
 
-    scores: (C + 1, H, W) log-probabilities.
+    prob: (C + 1, H, W) >= 0, at its own scale; may: the same shape in bool, with a label at least
+    at every pixel. What may be is never quite out of the question before the CRF, and what may not
+    be stays out.
     """
-    may = allowed(boxes, scores.shape[1:], len(scores) - 1)
-    prob = may * (np.exp(scores) + LEAST)
-    return restricted(dense_crf(image, prob / prob.sum(0), crf), boxes)
+    prob = may * (prob + LEAST)
+    prob = dense_crf(image, prob / prob.sum(0), crf)
+    return np.where(may, prob, -1).argmax(0).astype(np.uint8)

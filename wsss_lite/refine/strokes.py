@@ -22,13 +22,25 @@ def nearest(seeds):
     return seeds if (seeds == VOID).all() else nearest_labels(seeds)
 
 
+def possible(seeds, classes):
+    """(C + 1, H, W) bool: at a stroke its class, elsewhere each that was drawn in the picture.
+
+    Nothing is ruled out in a picture without a stroke.
+    """
+    may = np.zeros((classes + 1, *seeds.shape), bool)
+    present = classes_of(seeds)
+    may[present if len(present) else slice(None)] = True
+    known = seeds != VOID
+    may[:, known] = seeds[known] == np.arange(classes + 1)[:, None]
+    return may
+
+
 def restricted(scores, seeds):
     """(H, W) uint8: of the classes that were drawn the one with the largest score.
 
     scores: (C + 1, H, W). The strokes stay; a picture without any is 255 everywhere.
     """
-    present = classes_of(seeds)
-    if not len(present):
+    if (seeds == VOID).all():
         return seeds
-    best = present[scores[present].argmax(0)]
-    return np.where(seeds == VOID, best, seeds)
+    may = possible(seeds, len(scores) - 1)
+    return np.where(may, scores, -np.inf).argmax(0).astype(np.uint8)

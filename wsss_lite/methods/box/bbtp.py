@@ -39,8 +39,8 @@ def bbtp(view, seed=0, epochs=8, lines=1.0, smooth=10.0, spread=None, crf=CRF())
     return on_view.labels_in_boxes(view, decoder, features, crf)
 
 
-def train(view, seed=0, epochs=8, lines=1.0, smooth=10.0, spread=None, extra=None):
-    """(decoder, features of the pictures). extra: a further loss of probabilities and boxes."""
+def train(view, seed=0, epochs=8, lines=1.0, smooth=10.0, spread=None):
+    """(decoder, features of the pictures)."""
     features = on_view.stages(view)
     grid = on_view.grid(features)
     table = on_view.boxes_on_grid(view, grid)
@@ -50,8 +50,7 @@ def train(view, seed=0, epochs=8, lines=1.0, smooth=10.0, spread=None, extra=Non
         prob, boxes = logits.softmax(1), on_view.of_batch(table, rows)
         seen = colours[rows].float() / 255 if spread else None
         value = ruled_out_loss(prob, boxes) + lines * line_loss(prob, boxes)
-        value = value + smooth * smooth_loss(prob, seen, spread)
-        return value if extra is None else value + extra(prob, boxes)
+        return value + smooth * smooth_loss(prob, seen, spread)
 
     return on_view.train_with(features, loss, len(view.classes) + 1, seed, epochs), features
 

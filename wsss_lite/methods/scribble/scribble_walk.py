@@ -26,6 +26,7 @@ def scribble_walk(view, seed=0, sharpness=SHARPNESS, longest=LONGEST):
     strokes = drawn(view)
     if sharpness is None:
         return {id: nearest(seeds) for id, seeds in strokes.items()}
+
     def walked(id, seeds):
         if (seeds == 255).all():
             return seeds
