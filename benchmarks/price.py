@@ -25,7 +25,7 @@ from wsss_lite.registry import find
 from wsss_lite.score import Scores
 
 HOURS = (2, 4, 7, 12)
-MIXED_HOURS = (4, 7)
+MIXED_HOURS = (7,)
 BEST = {
     "tags": "best-tags",
     "points": "best-points",
