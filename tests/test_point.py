@@ -335,6 +335,8 @@ def test_the_surest_object_gets_the_pixel(lab):
 def test_best_points_is_whats_the_point_and_a_crf_among_what_was_clicked(lab):
     plain = made(lab, "whats-the-point", epochs=1)
     assert same(made(lab, "best-points", epochs=1, crf=None), plain)
+    bare = made(lab, "best-points", image=0, objectness=0)
+    assert same(bare, made(lab, "point-ce"))
     labels, much = (made(lab, "best-points", epochs=1, ground=g) for g in (0.3, 10.0))
     assert not same(labels, plain)
     assert sum((x == 0).sum() for x in labels.values()) < sum((x == 0).sum() for x in much.values())

@@ -1,8 +1,12 @@
 """The arithmetic of budgets, and one small point of the curve."""
 
+import json
+from unittest.mock import ANY
+
 import pytest
 
 from benchmarks import price
+from wsss_lite import results
 from wsss_lite.data.weak import ANNOTATION_SECONDS as SECONDS
 from wsss_lite.lab import Lab
 from wsss_lite.registry import find
@@ -50,6 +54,41 @@ def test_a_mixture_learns_from_both_halves(tiny, trunk, session_cache, monkeypat
     assert 0 <= miou <= 1 and len(seen) == 2 * half
     filled = [n for n in seen if (seen[n] != lab.world.mask(n)).any()]
     assert 0 < len(filled) <= half  # filled boxes are no masks, and the masks are as they were
+
+
+def write_row(lab, kind, seed, **entry):
+    method = find(price.BEST[kind])
+    entry = {"code": results.code_hash(method), "world": lab.world.fingerprint()[:16]} | entry
+    path = results.folder() / lab.world.name / f"{method.name}-s{seed}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(entry))
+
+
+def test_only_a_fresh_row_of_all_pictures_is_taken_for_a_point(tiny, trunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    lab, row = Lab(str(tiny), trunk), {"row": {"miou_test": 0.5}}
+    everything = {"boxes": len(lab.train)}
+    assert price.recorded(lab, everything, 1) is None
+    write_row(lab, "boxes", 1, **row)
+    assert price.recorded(lab, everything, 1) == 0.5
+    assert price.recorded(lab, {"boxes": 1}, 1) is None
+    write_row(lab, "boxes", 1, **row, code="older")
+    assert price.recorded(lab, everything, 1) is None
+
+
+def test_a_point_stands_where_the_row_of_its_method_does(tiny, trunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    monkeypatch.setattr(price, "Lab", lambda: Lab(str(tiny), trunk))
+    monkeypatch.setattr(price, "jobs", lambda tune, most: [(("boxes",), {"boxes": 4})])
+    values = iter((0.1, 0.2))
+    monkeypatch.setattr(price, "run", lambda *_: next(values))
+    price.main([0])
+    (first,) = price.kept()
+    for code_before, miou in (("older", 0.1), ("another", 0.2)):
+        price.keep(first | {"code": ["older"]})
+        write_row(Lab(str(tiny), trunk), "boxes", 0, code_before=code_before)
+        price.main([0])
+        assert price.kept() == [first | {"miou_test": miou, "cpu_seconds": ANY}]
 
 
 def test_a_point_is_kept_once_and_replaced_when_it_is_computed_again(tmp_path, monkeypatch):

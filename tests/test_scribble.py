@@ -475,6 +475,8 @@ def test_possible_are_the_drawn_classes_and_at_a_stroke_its_own():
 def test_best_scribbles_is_between_dfr_and_the_classifier_of_each_picture(view):
     learnt = made(view, "dfr", epochs=1).labels
     assert same(made(view, "best-scribbles", own=0, crf=None, epochs=1).labels, learnt)
+    bare = made(view, "best-scribbles", energy=0).labels
+    assert same(bare, made(view, "scribble-ce").labels)
     pixels = made(view, "scribble-pixels").labels
     assert same(made(view, "best-scribbles", own=1).labels, pixels)
     both = made(view, "best-scribbles", epochs=1).labels

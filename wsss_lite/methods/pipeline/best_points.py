@@ -6,7 +6,7 @@ from wsss_lite.methods.point.whats_the_point import whats_the_point
 from wsss_lite.nets import clicked, on_strokes, on_view
 from wsss_lite.refine.crf import CRF
 from wsss_lite.refine.drawn import with_frame
-from wsss_lite.registry import register
+from wsss_lite.registry import Made, register
 
 
 @register(
@@ -25,9 +25,11 @@ def best_points(view, seed=0, ground=0.3, crf=CRF(colour_std=6), **knobs):
     ground: factor on the probability of the background, of which the network sees too much when it
     has learnt from 1000 scenes: its objectness prior leaves out what does not stand out. With a
     hundred pictures it sees too little, and 1 is better. crf: None gives the labels of
-    whats-the-point. knobs: those of whats-the-point.
+    whats-the-point. knobs: those of whats-the-point; its image=0, objectness=0 gives point-ce.
     """
     made = whats_the_point(view, seed, **knobs)
+    if not isinstance(made, Made):
+        return made  # the clicks themselves: there is no network to look at
     if crf is None:
         return made.labels
     seeds = [with_frame(one)[0] for one in clicked.clicks(view).values()]

@@ -23,8 +23,8 @@ from wsss_lite.registry import register
 def extreme_grabcut(view, seed=0, steps=STEPS):
     """GrabCut that begins inside the quadrilateral of the four clicks; then train on the masks.
 
-    steps: of GrabCut; 0 fills the box that the clicks span, as box-fill does. The supervision is
-    called boxes because four clicks cost what a box does, and give one.
+    steps: of GrabCut; 0 fills the box that the clicks span, that of box-fill but for a pixel. The
+    supervision is called boxes because four clicks cost what a box does, and give one.
     Deviations: the boundary between two clicks is the straight line, where the paper takes the
     shortest path along learnt edges; a smaller copy of the quadrilateral is sure to be object, in
     place of the middle line of the paper's outline.
