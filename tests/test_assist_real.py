@@ -263,8 +263,13 @@ def test_rows_of_a_view_stand_in_its_order(clip, images):
 def test_a_tower_says_what_it_cannot_do(folders, images, clip):
     with pytest.raises(InputError, match="no attention"):
         load_clip(f"local-dir:{folders['timm']}", device="cpu").attention(images)
-    with pytest.raises(InputError, match="leave out the size"):
-        load_clip(f"local-dir:{folders['timm-vit']}", device="cpu").dense(images, 96)
+    tokens = load_clip(f"local-dir:{folders['timm-vit']}", device="cpu")
+    assert tokens.dense(images, (90, 160)).shape == (3, 16, 6, 10)
+    last = tokens.last_block(images, (90, 160))
+    assert last.maps(last.activations).shape == (3, 64, 6, 10)
+    tokens.model.visual.trunk.patch_embed.strict_img_size = True  # as most of timm's ViTs
+    with pytest.raises(InputError, match="no 96 x 96 pixels.*leave out the size"):
+        tokens.dense(images, 96)
     with pytest.raises(InputError, match="give at least one"):
         clip.texts([])
 
@@ -480,7 +485,7 @@ def test_pixel_boxes_are_rounded_and_stay_inside():
 
 
 def test_grounder_refuses_texts_it_cannot_use(grounder, images):
-    assert cleaned("A Cat. ") == ["a cat"]
+    assert cleaned(["A Cat. "]) == ["a cat"]
     for texts, word in (
         ([], "nothing"), (["cat", " "], "' '"), (["a cat. a dog"], "a dog"),
         (["cat"] * 40, "ask for fewer"),

@@ -37,7 +37,7 @@ SAME = tuple(
         "motorbike, motorcycle, moped, motor scooter, scooter",
         "person, people, human, human being, man, men, woman, women, boy, girl, child, children, "
         "kid, baby, lady, guy, pedestrian, rider, player, crowd",
-        "potted plant, pot plant, houseplant, flowerpot, flower pot",
+        "potted plant, pot plant, houseplant, flowerpot",
         "sheep, lamb, ram, ewe",
         "sofa, couch, settee, loveseat",
         "train, locomotive, railway car, railcar, steam engine, steam train, tram, subway train",

@@ -122,13 +122,12 @@ class ViT:
             x = self.before_last(batch)
             block = self.blocks[-1]
             normed = block.ln_1(x)
-        grid = self.grid(batch)
 
         def embed(a):
             out = block.attn(a, a, a, need_weights=False)[0]
             return F.normalize(self.head(self.rest(block, x, out)), dim=-1)
 
-        return LastBlock(leaf(normed), embed, lambda a: self.as_map(a[:, 1:], grid))
+        return LastBlock(leaf(normed), embed, lambda a: self.as_map(a[:, 1:], self.grid(batch)))
 
     def attention(self, batch):
         """Row i of a block's (L, L) weights: what token i looks at; token 0 is the class token."""
@@ -195,34 +194,40 @@ class Timm(Conv):
         self.visual, self.trunk = visual, visual.trunk
         if hasattr(visual.head, "pool"):
             raise InputError("This tower pools with positions of its own; use a ViT or `avg`.")
+        if "NHWC" in str(getattr(self.trunk, "output_fmt", "")):
+            raise InputError("This tower's map has its channels last; use a ViT or a ResNet.")
+        self.prefix = getattr(self.trunk, "num_prefix_tokens", None)  # None: no tokens
+        if self.prefix is not None:
+            self.step = self.trunk.patch_embed.patch_size[0]
 
     def final(self, batch):
+        """(N, C, h, w), or (N, prefix + hw, C) of a ViT."""
         try:
             return self.trunk.forward_features(batch)
         except AssertionError as error:  # how timm's ViTs refuse a size
             raise InputError(
                 f"This image tower takes no {batch.shape[-2]} x {batch.shape[-1]} pixels "
-                f"({error}); leave out the size."
+                f"({str(error).rstrip('.')}); leave out the size."
             ) from error
 
     def head(self, features):
         return self.visual.head(self.trunk.forward_head(features))
 
+    def as_map(self, tokens, batch):
+        grid = (batch.shape[-2] // self.step, batch.shape[-1] // self.step)
+        return ViT.as_map(tokens, grid)
+
     def dense(self, batch):
-        x = self.final(batch)
-        if x.ndim == 4:
+        if self.prefix is None:
             return super().dense(batch)
-        prefix = self.trunk.num_prefix_tokens
-        x = x[:, prefix:]  # (N, hw, C)
-        one = x.flatten(0, 1)[:, None].expand(-1, prefix + 1, -1)
-        grid = self.trunk.patch_embed.grid_size
-        return ViT.as_map(self.head(one).unflatten(0, x.shape[:2]), grid)
+        x = self.final(batch)[:, self.prefix :]  # (N, hw, C)
+        # The head pools over tokens, so it is given the position in place of each.
+        one = x.flatten(0, 1)[:, None].expand(-1, self.prefix + 1, -1)
+        return self.as_map(self.head(one).unflatten(0, x.shape[:2]), batch)
 
     def last(self, batch):
         found = super().last(batch)
-        if found.activations.ndim == 4:
+        if self.prefix is None:
             return found
-        prefix, grid = self.trunk.num_prefix_tokens, self.trunk.patch_embed.grid_size
-        return LastBlock(
-            found.activations, found.embed, lambda a: ViT.as_map(a[:, prefix:], grid)
-        )
+        maps = lambda a: self.as_map(a[:, self.prefix :], batch)  # noqa: E731
+        return LastBlock(found.activations, found.embed, maps)
