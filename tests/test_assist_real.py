@@ -563,7 +563,7 @@ def test_load_tagger_looks_for_the_classes_of_voc(folders):
         (load_clip, "ViT-B-16/openai",
          "`hf download timm/vit_base_patch16_clip_224.openai open_clip_model.safetensors`"),
         (load_clip, "hf-hub:someone/clip", "`hf download someone/clip`"),
-        (load_tagger, "ViT-B-16/openai", "wsss-lite fetch clip"),
+        (load_tagger, "ViT-B-16/openai", "`wsss-lite fetch clip` (600 MB)"),
         (load_sam, "no/such/folder", "There is no folder"),
         (load_clip, "local-dir:/no/such", "open_clip_config.json"),
     ],
@@ -693,6 +693,34 @@ def test_a_damaged_folder_is_one_sentence(folders, tmp_path, no_sockets, kind, l
         load(str(tmp_path))
     one_sentence(error, tmp_path)
     assert not (tmp_path / "ran").exists()
+
+
+def test_damaged_weights_in_the_cache_are_to_be_deleted(folders, no_sockets, published):
+    """The hub's own commands would keep them."""
+    snapshot = in_cache(no_sockets, "someone/tiny", folders["vit"])
+    truncate(snapshot / "open_clip_model.safetensors")
+    for name, place in (
+        ("tiny-ViT/mine", snapshot / "open_clip_model.safetensors"),
+        ("hf-hub:someone/tiny", snapshot),
+    ):  # fmt: skip
+        with pytest.raises(InputError) as error:
+            load_clip(name)
+        one_sentence(error, f"{place} does not", "; delete it, run `hf download someone/tiny")
+    old = Path("~/.cache/clip/tiny-old.pt").expanduser()
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"no checkpoint")
+    with pytest.raises(InputError) as error:
+        load_clip("tiny-ViT/old")
+    one_sentence(error, f"{old} does not", "; run `curl -L")
+
+
+def test_a_folder_here_is_no_name_of_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert real.is_repository("models/sam") and "hf download" in real.missing("models/sam")
+    (tmp_path / "models" / "sam").mkdir(parents=True)
+    with pytest.raises(InputError) as error:
+        load_sam("models/sam")
+    one_sentence(error, "models/sam has no config.json; copy it again")
 
 
 def test_a_folder_of_another_model_is_one_sentence(folders):

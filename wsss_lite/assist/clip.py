@@ -174,7 +174,8 @@ def load_clip(name="pocket", pretrained=None, device=None):
 def from_folder(name, device=None):
     """`Clip` of a folder in open_clip's layout: open_clip_config.json beside the weights."""
     folder, repository = folder_of(name)
-    with real.hub_offline(), real.readable(folder, name, repository):
+    todo = real.remedy(repository or folder, damaged=True)
+    with real.hub_offline(), real.readable(folder, todo):
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
         tokens = config["model_cfg"]["text_cfg"].get("tokenizer_kwargs", {})
         bpe = tokens.get("bpe_path")
@@ -213,10 +214,11 @@ def from_tag(name, tag, device=None):
     if not config:
         wrong = f"there is no {tag!r}" if tag else "without weights its answers mean nothing"
         raise InputError(f"Say which weights of {name}: {', '.join(tags)}; {wrong}.")
-    repository, file = os.path.split(config.get("hf_hub", ""))
     path = weights_of(config)
     if path is None:
-        raise InputError(not_here(f"{name}/{tag}", config, repository, file))
+        raise InputError(
+            f"The weights of {name}/{tag} are not on this machine; {how_to_get(config)}."
+        )
     keys = ("mean", "std", "interpolation", "resize_mode")
     options = {
         "pretrained": str(path),
@@ -224,7 +226,7 @@ def from_tag(name, tag, device=None):
         # open_clip only warns when an architecture's activation is not that of its weights
         "force_quick_gelu": config.get("quick_gelu", False),
     }
-    with real.hub_offline(), real.readable(path, name, repository or None):
+    with real.hub_offline(), real.readable(path, how_to_get(config, damaged=True)):
         return build(name, f"{name}/{tag}", str(path), device, **options)
 
 
@@ -242,16 +244,15 @@ def weights_of(config):
     return path if path.is_file() else None
 
 
-def not_here(name, config, repository, file):
-    """The sentence for a tag whose weights are not on this machine."""
-    if repository:
-        from open_clip import constants
+def how_to_get(config, damaged=False):
+    """What to do to get the weights of a tag: half a sentence."""
+    from open_clip import constants
 
-        todo = real.remedy(name, repository, file or constants.HF_SAFE_WEIGHTS_NAME)
-    else:
-        target = f"~/.cache/clip/{os.path.basename(config['url'])}"
-        todo = f"run `curl -L --create-dirs -o {target} {config['url']}` where there is a network"
-    return f"The weights of {name} are not on this machine; {todo}."
+    repository, file = os.path.split(config.get("hf_hub", ""))
+    if repository:
+        return real.remedy(repository, file or constants.HF_SAFE_WEIGHTS_NAME, damaged)
+    target = f"~/.cache/clip/{os.path.basename(config['url'])}"
+    return f"run `curl -L --create-dirs -o {target} {config['url']}` where there is a network"
 
 
 def build(model_name, name, source, device, tokens=None, **options):

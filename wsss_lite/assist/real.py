@@ -24,7 +24,7 @@ PARTS = ("*.json", "*.txt", "*.safetensors")  # of a repository; no second copy 
 
 @dataclass(frozen=True)
 class Published:
-    """A repository of the Hugging Face hub. megabytes: about."""
+    """A repository of the Hugging Face hub. files: patterns; megabytes: about."""
 
     repository: str
     files: tuple
@@ -95,9 +95,10 @@ def folder_of(name):
 
 
 def is_repository(name):
-    """Whether a name could be one of the hub: owner/name, and no path."""
+    """Whether a name could be one of the hub: owner/name, and no folder here."""
     owner, _, rest = str(name).partition("/")
-    return bool(owner and rest) and "/" not in rest and owner[0] not in ".~"
+    named = owner and rest and "/" not in rest and ":" not in owner and owner[0] not in ".~"
+    return bool(named) and not Path(name).is_dir()
 
 
 def missing(name):
@@ -107,15 +108,15 @@ def missing(name):
     return f"The weights of {name} are not on this machine; {remedy(name)}."
 
 
-def remedy(name, repository=None, file=None):
-    """What to type to get a model: half a sentence."""
-    repository = repository or str(name)
-    if not is_repository(repository):
-        return "copy it again from where it came, or load the model by its name"
-    short = [key for key, model in MODELS.items() if model.repository == repository]
-    ours = f"`wsss-lite fetch {short[0]}` or " if short else ""
-    theirs = f"`hf download {repository}{' ' + file if file else ''}`"
-    return f"run {ours}{theirs} where there is a network, or give a local folder"
+def remedy(name, file=None, damaged=False):
+    """What to do to get a model: half a sentence. file: the only one that is needed."""
+    if not is_repository(name):
+        return "copy it again from where it came, or load a model by its name"
+    short = [(key, model) for key, model in MODELS.items() if model.repository == str(name)]
+    ours = "".join(f"`wsss-lite fetch {key}` ({m.megabytes} MB) or " for key, m in short)
+    theirs = f"`hf download {name}{' ' + file if file else ''}`"
+    first = "delete it, " if damaged else ""  # the hub's own commands keep what is there
+    return f"{first}run {ours}{theirs} where there is a network, or give a local folder"
 
 
 def need_weights(name, source):
@@ -135,7 +136,7 @@ def from_folder(name, model_class, processor_class):
     """
     folder = folder_of(name)
     transformers = library("transformers")
-    with hub_offline(), readable(folder, name), quiet(transformers):
+    with hub_offline(), readable(folder, remedy(name, damaged=True)), quiet(transformers):
         processor = getattr(transformers, processor_class).from_pretrained(
             folder, local_files_only=True
         )
@@ -146,7 +147,7 @@ def from_folder(name, model_class, processor_class):
     if lacking:
         raise InputError(
             f"The weights in {folder} fill only a part of {model_class}: {len(lacking)} tensors "
-            f"are missing, the first is {lacking[0]}; {remedy(name)}."
+            f"are missing, the first is {lacking[0]}; {remedy(name, damaged=True)}."
         )
     return model.float().eval().requires_grad_(False), processor, folder
 
@@ -167,18 +168,25 @@ def quiet(transformers):
 
 
 @contextlib.contextmanager
-def readable(folder, name, repository=None):
-    """Whatever a library raises on damaged or foreign files becomes one sentence."""
+def readable(place, todo):
+    """Whatever a library raises on damaged or foreign files becomes one sentence.
+
+    place: the file or folder that is read; todo: half a sentence, see `remedy`.
+    """
     try:
         yield
     except InputError:
         raise
     except Exception as error:  # json, safetensors, pickle, torch, ... each its own kind
-        first = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(
-            f"{folder} does not hold a complete, undamaged model ({first[0][:160].rstrip('.')}); "
-            f"{remedy(name, repository)}."
+            f"{place} does not hold a complete, undamaged model ({first_line(error)}); {todo}."
         ) from error
+
+
+def first_line(error, length=160):
+    """What an exception says, cut to one line that fits into a sentence."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:length].rstrip(".")
 
 
 def device_of(device=None):
@@ -204,9 +212,8 @@ def fetch_model(key):
                 cache_dir=constants.HF_HUB_CACHE,
             )
         except Exception as error:  # the hub raises a dozen kinds
-            first = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise InputError(
-                f"Could not fetch {model.repository} ({first[:160].rstrip('.')}); check the "
+                f"Could not fetch {model.repository} ({first_line(error)}); check the "
                 "network and run the same command again, it goes on from there."
             ) from error
     return Path(folder)
