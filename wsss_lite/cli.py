@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from wsss_lite.assist.real import MODELS
 from wsss_lite.errors import InputError
 from wsss_lite.files import unwritable
 
@@ -80,9 +81,11 @@ def parser():
     sub.add_argument("-o", "--out", type=Path, default=Path("."))
     sub.add_argument("--trunk", default="lite0")
 
-    sub = add("fetch", fetch, "download a data set (not run against the live hosts by us)")
-    sub.add_argument("name", choices=("voc2012", "sbd", "pets", "coco-mini"))
-    sub.add_argument("--root", type=Path, help="where to put it (default: the cache folder)")
+    help = "download a data set or a large model (not run against the live hosts by us)"
+    sub = add("fetch", fetch, help)
+    sub.add_argument("name", choices=("voc2012", "sbd", "pets", "coco-mini", *MODELS))
+    help = "where to put a data set (default: the cache folder); a model goes to the hub's cache"
+    sub.add_argument("--root", type=Path, help=help)
     sub = add("check", check, "say what is wrong with a folder in VOC layout, file by file")
     sub.add_argument("root", type=Path)
     add("cache", cache, "show the cache folder and its size")
@@ -188,6 +191,11 @@ def cam(arguments):
 
 
 def fetch(arguments):
+    if arguments.name in MODELS:
+        from wsss_lite.assist.real import fetch_model
+
+        print(fetch_model(arguments.name))
+        return
     from wsss_lite.data.download import fetch as download
     from wsss_lite.files import cache_dir
 
