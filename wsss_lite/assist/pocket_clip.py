@@ -1,11 +1,11 @@
 """The pocket CLIP: an open_clip model on the project's own trunk, loaded by open_clip's loader.
 
-    model, tokenizer, preprocess = load()             as open_clip hands them out
+    clip = load()                                     a `Clip`, see clip.py
     python -m wsss_lite.assist.pocket_clip FOLDER     the same as a folder for any open_clip
 
 The image tower is the frozen ImageNet trunk (a timm tower, locked) with one linear layer, the
 text tower a transformer of two layers; both were trained on captions of the corpus by
-`wsss_lite.assist.train_clip`. The trunk's 18 MB are not shipped a second time: `export` puts the
+`wsss_lite.assist.train_clip`. The trunk's 14 MB are not shipped a second time: `export` puts the
 project's own trunk, after a hash check, and what `data/weights` holds into one folder in
 open_clip's layout, and open_clip reads that folder, strictly, as `local-dir:`.
 """
@@ -15,13 +15,13 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from wsss_lite import _compat
+import numpy as np
+
+from wsss_lite.assist import real
+from wsss_lite.assist.clip import Clip, build
 from wsss_lite.errors import InputError
 from wsss_lite.files import data_dir, sha256
-
-_compat.mend_torchvision()  # before open_clip, which imports torchvision
 
 WEIGHTS = {"pocket": "pocket_clip", "pocket-held-out": "pocket_clip_held_out"}
 HELD_OUT = ("bird", "horse")  # classes that the second model's captions never mention
@@ -34,42 +34,67 @@ WHOLE = "open_clip_model.safetensors"  # the name that open_clip looks for first
 TRUNK = "visual.trunk."  # where the trunk's tensors stand in an open_clip model
 
 
-class Loaded(NamedTuple):
-    """What open_clip hands out for one model."""
+class PocketClip(Clip):
+    """A `Clip` that takes features of the trunk where a view has them already."""
 
-    model: Any  # images (N, 3, 224, 224) and tokens (N, 24) to unit vectors (N, D)
-    tokenizer: Any  # list of str to (N, 24) int64
-    preprocess: Any  # PIL picture to (3, 224, 224)
+    @property
+    def layer(self):
+        """(weight (D, F), bias (D,)): the image tower's last layer, the only one trained."""
+        layer = self.model.visual.head.proj
+        return layer.weight.detach(), layer.bias.detach()
+
+    def pooled(self, features):
+        """(N, D) float32, unit length, of (N, F) pooled features of the trunk."""
+        import torch
+
+        weight, bias = self.layer
+        x = torch.as_tensor(np.asarray(features, np.float32), device=self.device)
+        x = torch.nn.functional.linear(x, weight, bias)
+        return torch.nn.functional.normalize(x, dim=-1).cpu().numpy()
+
+    def trunk_rows(self, view):
+        """(N, D) float32, unit length, of a view's pictures, from the cached features."""
+        if not on_its_trunk(view):
+            return super().trunk_rows(view)
+        return self.pooled(view.features("pooled"))
+
+    def dense_rows(self, view, size=100):
+        """Yield (slice, (n, D, h, w) float32) through a view: `dense`, from the cached features."""
+        import torch
+
+        if not on_its_trunk(view):
+            for start in range(0, len(view), size):
+                ids = view.ids[start : start + size]
+                yield slice(start, start + len(ids)), self.dense([view.image(i) for i in ids])
+            return
+        weight, bias = self.layer
+        for piece, features in view.features("final").chunks(size):
+            x = torch.as_tensor(features, device=self.device)
+            x = torch.nn.functional.conv2d(x, weight[..., None, None], bias)
+            yield piece, x.cpu().numpy()
 
 
-def load(name="pocket", trunk=None):
-    """The shipped model (`Loaded`), in eval mode, its image tower locked.
+def on_its_trunk(view):
+    """Whether the features of a view are those that the image tower would compute."""
+    from wsss_lite.nets.trunk import LITE0
+
+    return view.trunk is not None and view.trunk.trunk.name == LITE0
+
+
+def load(name="pocket", trunk=None, device=None):
+    """The shipped model as a `PocketClip`, its image tower locked.
 
     name: "pocket", or "pocket-held-out", which never heard of the classes `HELD_OUT`. trunk: a
     `nets.trunk.Trunk` that is there already, else it is built. InputError for files that are
     missing or changed.
     """
+    real.library("open_clip")
     with tempfile.TemporaryDirectory(prefix="pocket-clip-") as place:
-        return load_folder(export(place, weights_folder(name), trunk))
-
-
-def load_folder(folder):
-    """`Loaded` from a folder in open_clip's layout, by open_clip's own loader."""
-    open_clip = library()
-    where = f"local-dir:{folder}"
-    model, preprocess = open_clip.create_model_from_pretrained(where)
+        folder = export(place, weights_folder(name), trunk)
+        read = build(f"local-dir:{folder}", name, str(folder), device)  # by open_clip's loader
+    model = read.model
     model.lock_image_tower()
-    return Loaded(model.eval(), open_clip.get_tokenizer(where), preprocess)
-
-
-def library():
-    """The package open_clip, or one sentence about how to get it."""
-    try:
-        import open_clip
-    except ModuleNotFoundError as error:
-        remedy = "`pip install open-clip-torch`"
-        raise InputError(f"The package open_clip is missing: {remedy}.") from error
-    return open_clip
+    return PocketClip(model, read.tokenizer, read.transform, name, read.source, device)
 
 
 def weights_folder(name):

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from wsss_lite.assist import prompts, vocabulary
+from wsss_lite.assist import prompts, real, vocabulary
 from wsss_lite.assist.captions import OMIT, caption, every_word, scene_facts
 from wsss_lite.assist.pocket_clip import (CONFIG, FACTS, HELD_OUT, MERGES, REMAKE, SHIPPED, TOWERS,
-                                          TRUNK, TRUNK_CONFIG, WEIGHTS, layout, library,
+                                          TRUNK, TRUNK_CONFIG, WEIGHTS, PocketClip, layout,
                                           tensors_hash, trunk_state, weights_folder)  # fmt: skip
 from wsss_lite.data.corpus import Corpus
 from wsss_lite.data.pocket import SPLITS, PocketVOC
@@ -70,7 +70,7 @@ def trunk_config(trunk):
 
 def blank(folder, trunk, seed):
     """(model, tokenizer) in a new folder of open_clip's layout, weights drawn from the seed."""
-    open_clip = library()
+    open_clip = real.library("open_clip")
     merges = Path(folder) / MERGES
     vocabulary.write(merges, vocabulary.cut(every_word()))
     size = open_clip.tokenizer.SimpleTokenizer(bpe_path=str(merges)).vocab_size
@@ -192,27 +192,9 @@ def pooled_features(world, ids, trunk):
     return np.load(path)
 
 
-class Embedder:
-    """The least that `prompts` asks for: `texts`, and `pooled` for features that are there."""
-
-    def __init__(self, model, tokenizer):
-        self.model, self.tokenizer = model, tokenizer
-
-    @torch.inference_mode()
-    def texts(self, sentences):
-        """(K, D) float32, unit length."""
-        return self.model.encode_text(self.tokenizer(list(sentences)), normalize=True).numpy()
-
-    @torch.inference_mode()
-    def pooled(self, features):
-        """(N, D) float32, unit length, of (N, F) pooled features of the trunk."""
-        x = torch.as_tensor(np.asarray(features), dtype=torch.float32)
-        return F.normalize(self.model.visual.head(x), dim=-1).numpy()
-
-
-def average_precisions(embedder, pooled, tags, classes, **how):
+def average_precisions(clip, pooled, tags, classes, **how):
     """(C,) average precision of each class, ranked by the cosine with its prompts."""
-    scores = embedder.pooled(pooled) @ prompts.class_texts(embedder, classes, **how).T
+    scores = clip.pooled(pooled) @ prompts.class_texts(clip, classes, **how).T
     columns = range(len(classes))
     return np.array([mean_average_precision(tags[:, k : k + 1], scores[:, k : k + 1])
                      for k in columns])  # fmt: skip
@@ -221,11 +203,11 @@ def average_precisions(embedder, pooled, tags, classes, **how):
 def measure(model, tokenizer, trunk):
     """What zero-shot classification of the validation scenes scores: rounded dict."""
     world = PocketVOC()
-    ids, embedder = world.ids("val"), Embedder(model.eval(), tokenizer)
+    ids, clip = world.ids("val"), PocketClip(model, tokenizer, None, "pocket", "just trained")
     pooled = pooled_features(world, ids, trunk)
     tags = np.array([world.tags(id) for id in ids])
-    seen = average_precisions(embedder, pooled, tags, world.classes)
-    unseen = average_precisions(embedder, pooled, tags, world.classes,
+    seen = average_precisions(clip, pooled, tags, world.classes)
+    unseen = average_precisions(clip, pooled, tags, world.classes,
                                 templates=prompts.HELD_OUT_TEMPLATES)  # fmt: skip
     return {"map_val": round(float(seen.mean()), 4),
             "map_val_unseen_templates": round(float(unseen.mean()), 4),
