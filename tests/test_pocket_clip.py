@@ -209,15 +209,13 @@ def test_a_remake_that_scores_differently_is_not_written():
         train_clip.within_tolerance({"map_val": 0.7}, recorded, "pocket")
 
 
-def test_what_is_written_can_be_read(blank, wide_trunk, tmp_path):
-    model, tokenizer = blank
-    folder = train_clip.layout(tmp_path / "made", train_clip.config(
-        tokenizer.vocab_size, wide_trunk), json.dumps(train_clip.trunk_config(wide_trunk)),
-        (pocket_clip.weights_folder("pocket") / pocket_clip.MERGES).read_bytes())
-    train_clip.write(tmp_path / "new", model, folder, wide_trunk, {"map_val": 0.5})
+def test_what_is_written_can_be_read(wide_trunk, tmp_path):
+    model, _ = train_clip.blank(tmp_path / "made", wide_trunk, seed=0)
+    train_clip.write(tmp_path / "new", model, tmp_path / "made", wide_trunk, {"map_val": 0.5})
     whole = pocket_clip.export(tmp_path / "whole", tmp_path / "new", wide_trunk)
     read = clip_file.load_clip(f"local-dir:{whole}").model
     assert torch.allclose(read.visual.head.proj.weight, model.visual.head.proj.weight, atol=1e-3)
+    assert pocket_clip.checked(tmp_path / "new")["map_val"] == 0.5
 
 
 # ------------------------------------------------------------------ the shipped model

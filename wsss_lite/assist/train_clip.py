@@ -72,6 +72,7 @@ def blank(folder, trunk, seed):
     """(model, tokenizer) in a new folder of open_clip's layout, weights drawn from the seed."""
     open_clip = real.library("open_clip")
     merges = Path(folder) / MERGES
+    merges.parent.mkdir(exist_ok=True)
     vocabulary.write(merges, vocabulary.cut(every_word()))
     size = open_clip.tokenizer.SimpleTokenizer(bpe_path=str(merges)).vocab_size
     description = config(size, trunk)
