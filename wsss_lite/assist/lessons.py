@@ -38,8 +38,9 @@ def things_of(instances, parts, stuff=None, kinds=None):
 
     instances: (H, W) uint8, 255 void; parts: (H, W) labels; stuff: (H, W) indices into STUFF, None
     where there is no clutter; kinds: of each object, all `ODD` by default. Layer `THINGS` numbers
-    objects, then clutter, with 255 for void; layer `PARTS` numbers connected parts. A row is
-    (layer, number, kind, x0, y0, x1, y1), the kind as its place in `KINDS`.
+    objects, then clutter, with 255 for void; layer `PARTS` numbers connected parts, with 255 on
+    clutter that is no thing, as a row of houses from edge to edge. A row is (layer, number, kind,
+    x0, y0, x1, y1), the kind as its place in `KINDS`.
     """
     layers, rows = np.zeros((2, *instances.shape), np.uint8), []
     layers[THINGS] = instances
@@ -54,6 +55,7 @@ def things_of(instances, parts, stuff=None, kinds=None):
         for name in CLUTTER_STUFF:
             free = (stuff == STUFF_ID[name]) & (instances == 0)
             add_pieces(layers, rows, THINGS, CLUTTER, free, MOST_CLUTTER * free.size)
+            layers[PARTS][free & (layers[THINGS] == 0)] = VOID
     return layers, np.array(rows, np.int32).reshape(-1, 7)
 
 
