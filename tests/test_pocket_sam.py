@@ -20,7 +20,7 @@ from wsss_lite.nets import prompted
 from wsss_lite.nets.prompted import CELLS, SIDE, Prompted, ambiguous, drawn, promised
 
 NOWHERE = torch.full((1, 4), torch.nan)
-CHANNELS, WIDTHS = [24, 40, 112, 320], (8, 16, 16, 16)
+CHANNELS, WIDTHS = [24, 40, 112, 320], (16, 16, 32, 32)
 
 
 def one_click(x, y, label=1):
@@ -289,7 +289,7 @@ def test_further_clicks_are_added_for_those_who_wait(pair):
     net = Prompted([f.shape[1] for f in pair.features], WIDTHS).eval()
     rng = np.random.default_rng(3)
     batch = train_sam.draw(pair, rng, scenes=2, prompts=6)
-    batch.further[:] = np.where(batch.known & (np.arange(12) % 2 == 0), 2, 0)
+    batch.further[:] = np.where(batch.known.numpy() & (np.arange(12) % 2 == 0), 2, 0)
     with torch.no_grad():
         scene = net.look(*train_sam.inputs(pair, batch.scenes, False))
     before = (batch.labels != -1).sum(1)

@@ -136,6 +136,7 @@ def lessons(folder, trunk, scenes=None, odd=2000):
 
 def build(folder, sources, trunk):
     """`Lessons` of a list of (function, arguments) that give (picture, layers, rows) each."""
+    folder = Path(folder)
     arrays, done, table = opened(folder, len(sources), trunk)
     for start in progress(range(done, len(sources), CHUNK), "lessons"):
         found = [make(*arguments) for make, arguments in sources[start : start + CHUNK]]

@@ -16,7 +16,7 @@ from wsss_lite.data.drawing import CANVAS, PARTS, SIZE, Sprite, jitter, limb, no
 
 FIRST_SEED = 9_000_000  # far from those of the splits
 FEWEST, MOST = 2, 5  # things in a scene
-SCALES = (18.0, 105.0)  # of one local unit, in pixels of the canvas; drawn evenly in logarithm
+SCALES = (45.0, 170.0)  # of one local unit, in pixels of the canvas; drawn evenly in logarithm
 LABELS = range(1, len(PARTS))  # pieces are numbered with the part labels, whose names mean nothing
 
 

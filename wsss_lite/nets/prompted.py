@@ -27,6 +27,7 @@ WIDTHS = (24, 64, 96, 128)  # channels at 64, 32, 16 and 8 cells a side
 GROUPS = 8
 CERTAIN, OPEN = slice(0, 1), slice(1, 4)  # the answer to a prompt that says all; to one click
 ANSWERS = OPEN.stop
+RARE = -2.0  # logit of an untrained mask: most of a picture is not what is meant
 DROP = 0.1  # of the two coarse stages' channels while training: they know classes by name
 
 
@@ -84,7 +85,7 @@ class Mix(nn.Module):
         self.conv = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x):
-        return self.conv(self.norm(x).relu()).relu()
+        return self.conv(self.norm(x).relu_()).relu_()
 
 
 class Prompted(nn.Module):
@@ -112,6 +113,7 @@ class Prompted(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(n, m, 1) for m, n in ((a, b), (b, c), (c, d)))
         self.rise = nn.ModuleList([Mix(a), Mix(b), Mix(c)])
         self.masks = nn.Conv2d(a, 4 * ANSWERS, 3, padding=1)
+        nn.init.constant_(self.masks.bias, RARE)
         self.judge = Judge(a, d)
         self.to(memory_format=torch.channels_last)
 
