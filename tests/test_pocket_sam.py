@@ -266,6 +266,12 @@ def test_lessons_are_kept_and_go_on(pair, trunk, tmp_path, monkeypatch):
         np.testing.assert_allclose(mine, other, atol=2e-2)  # batches of one and of two
 
 
+def test_lessons_without_room_say_so(trunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(lessons.shutil, "disk_usage", lambda _: type("Disk", (), {"free": 1000}))
+    with pytest.raises(InputError, match="free some space or give --work"):
+        lessons.build(tmp_path, [(lessons.of_oddity, (0,))], trunk)
+
+
 def test_batches_hold_what_they_say(pair):
     rng = np.random.default_rng(0)
     for _ in range(10):
@@ -477,7 +483,7 @@ def test_scores_of_somebody_who_knows(monkeypatch):
 @pytest.fixture
 def stored(sam, tmp_path):
     target = tmp_path / pocket_sam.NAME
-    return save(sam.net, sam.trunk, CHANNELS, WIDTHS, target, held_out=list(HELD_OUT))
+    return save(sam.net, sam.trunk, target, held_out=list(HELD_OUT))
 
 
 def test_a_stored_net_answers_the_same(sam, embedding, stored, trunk):
@@ -501,6 +507,30 @@ def test_a_changed_file_is_refused(stored, trunk):
 def test_a_missing_file_says_how_to_make_it(tmp_path, trunk):
     with pytest.raises(InputError, match="is missing.*python -m wsss_lite.assist.train_sam"):
         load(tmp_path / pocket_sam.NAME, trunk)
+
+
+def test_scoring_without_weights_says_how_to_make_them(tmp_path):
+    with pytest.raises(InputError, match="is missing.*train_sam"):
+        train_sam.main(["--evaluate", "--out", str(tmp_path)])
+
+
+def test_a_remade_net_has_to_be_as_good(monkeypatch, sam, stored, trunk):
+    training = train_sam.Training(CHANNELS, WIDTHS, steps=7)
+    training.step = 7
+    now = {SEEN: {"things": 3, "box": 0.5}}
+    monkeypatch.setattr(train_sam.sam_score, "scores", lambda *a, **k: now)
+    monkeypatch.setattr(train_sam, "pictures", lambda split: [])
+    facts = json.loads(stored.with_suffix(".json").read_text())
+    for box, fits in ((0.515, True), (0.7, False)):
+        told = facts | {"steps": 7, "val": {SEEN: {"box": box}}}
+        stored.with_suffix(".json").write_text(json.dumps(told))
+        if fits:
+            train_sam.finish(training, trunk, stored)
+        else:
+            with pytest.raises(InputError, match="0.500 on val, 0.700 are recorded"):
+                train_sam.finish(training, trunk, stored)
+    train_sam.finish(training, trunk, stored, force=True)
+    assert json.loads(stored.with_suffix(".json").read_text())["val"] == now
 
 
 def test_another_trunk_is_refused(stored, monkeypatch, trunk):

@@ -9,6 +9,8 @@ its surroundings teach anything.
 
 import hashlib
 import json
+import math
+import shutil
 from pathlib import Path
 
 import cv2
@@ -19,6 +21,7 @@ from wsss_lite.data import pocket
 from wsss_lite.data.contexts import STUFF_ID
 from wsss_lite.data.corpus import Corpus
 from wsss_lite.data.images import VOID
+from wsss_lite.errors import InputError
 from wsss_lite.files import atomic
 from wsss_lite.progress import progress
 
@@ -166,9 +169,20 @@ def opened(folder, count, trunk):
     shapes |= {stage: (tuple(blank[stage].shape[1:]), np.float16) for stage in STAGES}
     known = json.loads(path.read_text()) if path.exists() else {"done": 0, "table": []}
     folder.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        need_room(folder, count * sum(np.dtype(t).itemsize * math.prod(s) for s, t in
+                                      shapes.values()))  # fmt: skip
     mode = "r+" if path.exists() else "w+"
     arrays = {
         name: np.lib.format.open_memmap(folder / f"{name}.npy", mode, dtype, (count, *shape))
         for name, (shape, dtype) in shapes.items()
     }
     return arrays, known["done"], known["table"]
+
+
+def need_room(folder, size):
+    """InputError unless so many bytes are free: writing a mapped file to a full disk kills us."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise InputError(f"{folder} has room for {free / 1e9:.1f} GB, the lessons need "
+                         f"{size / 1e9:.1f} GB; free some space or give --work another folder.")

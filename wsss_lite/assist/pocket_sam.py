@@ -160,7 +160,7 @@ def checked(path):
     return facts
 
 
-def save(net, trunk, channels, widths, target, **facts):
+def save(net, trunk, target, **facts):
     """Write a net in float16, and beside it what `load` needs and the facts; returns the path."""
     from safetensors.torch import save_file
 
@@ -169,8 +169,8 @@ def save(net, trunk, channels, widths, target, **facts):
     with atomic(target) as path:
         save_file(state, path)
         digest = sha256(path)
-    known = {"sha256": digest, "trunk": trunk.fingerprint(), "channels": list(channels),
-             "widths": list(widths), "remake": REMAKE, **facts}  # fmt: skip
+    known = {"sha256": digest, "trunk": trunk.fingerprint(), "channels": net.channels,
+             "widths": net.widths, "remake": REMAKE, **facts}  # fmt: skip
     with atomic(target.with_suffix(".json")) as path:
         path.write_text(json.dumps(known, indent=1) + "\n")
     return target

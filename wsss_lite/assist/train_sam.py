@@ -4,6 +4,8 @@
     python -m wsss_lite.assist.train_sam --minutes 30    half an hour of it, then stop
     python -m wsss_lite.assist.train_sam --evaluate      what the shipped weights reach on test
 
+The lessons take about 2.2 GB below the cache's `pocket-sam` and may be deleted afterwards.
+
 Prompts as in SAM's training: a box or a click, and further clicks where the net's own answer is
 wrong. A click alone may mean the thing or its part: of its three masks the nearest is taught.
 Some clicks hit nothing; of those only the estimate is taught, which is 0. Unlike SAM a further
@@ -14,6 +16,7 @@ import argparse
 import copy
 import json
 import math
+import sys
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -305,7 +308,7 @@ def pictures(split, count=None):
         yield of_world(world, id)
 
 
-def finish(training, trunk, channels, target, force=False):
+def finish(training, trunk, target, force=False):
     """Score the mean weights on val and write them. InputError if they miss what is recorded."""
     sam = PocketSam(training.mean, trunk)
     reached = sam_score.scores(sam, pictures("dev"))
@@ -319,7 +322,7 @@ def finish(training, trunk, channels, target, force=False):
                              f"{beside}; --force writes it anyway.")  # fmt: skip
     facts = {"held_out": list(HELD_OUT), "steps": training.step, "of": training.steps,
              "cpu_minutes": round(training.seconds / 60, 1), "val": rounded(reached)}  # fmt: skip
-    print("written:", save(training.mean, trunk, channels, WIDTHS, target, **facts), flush=True)
+    print("written:", save(training.mean, trunk, target, **facts), flush=True)
 
 
 def rounded(found):
@@ -368,15 +371,19 @@ def main(arguments=None):
     if options.afresh:
         (work / CHECKPOINT).unlink(missing_ok=True)
     found = lessons(work, trunk, options.scenes, options.odd)
-    channels = [f.shape[1] for f in found.features]
     print(f"{len(found)} scenes, {len(found.table)} things", flush=True)
+    channels = [f.shape[1] for f in found.features]
     training = Training(channels, steps=options.steps, device=trunk.device)
     held_out = list(pictures("dev", CURVE_SCENES))
     log = lambda line: print(line, flush=True)  # noqa: E731
     done = run(training, found, trunk, work, options.minutes, held_out, log)
     if done or options.now:
-        finish(training, trunk, channels, target, options.force)
+        finish(training, trunk, target, options.force)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

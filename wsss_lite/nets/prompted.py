@@ -28,7 +28,7 @@ GROUPS = 8
 CERTAIN, OPEN = slice(0, 1), slice(1, 4)  # the answer to a prompt that says all; to one click
 ANSWERS = OPEN.stop
 RARE = -2.0  # logit of an untrained mask: most of a picture is not what is meant
-DROP = 0.1  # of the two coarse stages' channels while training: they know classes by name
+DROP = 0.2  # of the two coarse stages' channels while training: they know classes by name
 
 
 # ------------------------------------------------------------------ drawing prompts
@@ -99,6 +99,7 @@ class Prompted(nn.Module):
 
     def __init__(self, channels, widths=WIDTHS):
         super().__init__()
+        self.channels, self.widths = list(channels), list(widths)
         c2, c3, *coarse = channels
         a, b, c, d = widths
         self.pixels = nn.Conv2d(3 * 4, a, 3, padding=1)
