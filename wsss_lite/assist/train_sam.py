@@ -52,6 +52,8 @@ ODDS = {SEEN: 0.65, ODD: 0.65, PART: 0.2, CLUTTER: 0.15}
 CHECK, SHOW = 100, 500  # steps between checkpoints, between points of the learning curve
 CURVE_SCENES = 60  # of val's 180 that no method may tune on
 TOLERANCE = 0.02  # of IoU by box: a remade model has to come as near to what is recorded
+OBJECTS = (SEEN, UNSEEN)
+SOME = 100  # scenes whose many parts and clutter --evaluate scores too
 TESTED = 1000  # scenes of a split that --evaluate scores at most
 CHECKPOINT = "checkpoint.pt"
 
@@ -290,8 +292,7 @@ def run(training, found, trunk, folder, minutes=None, held_out=(), log=print):
 def shown(training, trunk, held_out, recent):
     """A line of the learning curve, which is kept too."""
     sam = PocketSam(copy.deepcopy(training.mean), trunk)
-    kinds = (SEEN, UNSEEN)
-    reached = sam_score.scores(sam, held_out, kinds, clicks=1)
+    reached = sam_score.scores(sam, held_out, OBJECTS, clicks=1)
     masks, estimates = np.mean(recent, 0)
     training.curve.append({"step": training.step, "seconds": round(training.seconds), **reached})
     parts = [f"step {training.step:5d}  {training.seconds / 60:5.1f} CPU-min  "
@@ -311,7 +312,7 @@ def pictures(split, count=None):
 def finish(training, trunk, target, force=False):
     """Score the mean weights on val and write them. InputError if they miss what is recorded."""
     sam = PocketSam(training.mean, trunk)
-    reached = sam_score.scores(sam, pictures("dev"))
+    reached = sam_score.scores(sam, pictures("dev"), OBJECTS)
     print(sam_score.table(reached), flush=True)
     beside = target.with_suffix(".json")
     known = json.loads(beside.read_text()) if beside.exists() and not force else {}
@@ -332,7 +333,8 @@ def rounded(found):
 
 def evaluate(sam, split="test", count=TESTED):
     """Print and return IoU by prompt and kind, and the times of an encoding and a prompt."""
-    found = sam_score.scores(sam, pictures(split, count))
+    found = sam_score.scores(sam, pictures(split, count), OBJECTS)
+    found |= sam_score.scores(sam, pictures(split, min(count, SOME)), (CLUTTER, PART))
     print(f"mean IoU, {split}; unseen: {', '.join(HELD_OUT)}, in none of the training scenes")
     print(sam_score.table(found))
     picture = next(pictures(split, 1))[0]
