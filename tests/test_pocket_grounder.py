@@ -186,8 +186,9 @@ def test_overlaps_are_those_of_the_definition():
     boxes = torch.tensor([[0, 0, 0.5, 0.5], [0.25, 0, 0.75, 0.5], [0.6, 0.6, 0.9, 1.0]])
     found = overlaps(boxes, boxes[:2])
     assert found.shape == (3, 2) and found[0, 1].item() == pytest.approx(1 / 3)
-    for (a, box), (b, other) in itertools.product(enumerate(boxes), enumerate(boxes[:2])):
-        assert found[a, b].item() == pytest.approx(slow_iou(box, other), abs=1e-6)
+    for a, b in itertools.product(range(3), range(2)):
+        expected = slow_iou(boxes[a].tolist(), boxes[b].tolist())
+        assert found[a, b].item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_one_thing_keeps_one_box_and_one_name():

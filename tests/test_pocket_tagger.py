@@ -21,9 +21,11 @@ from wsss_lite.errors import InputError
 from wsss_lite.nets.features import FeatureBank
 from wsss_lite.nets.trunk import Trunk
 
-SCENES = (captions.Facts("lake", (("boat", "", "trailer"), ("person", "sit", "")), ("sky",)),
-          captions.Facts("room", (("cat", "sit", ""),), ()),
-          captions.Facts("meadow", (("horse", "ride", ""), ("person", "ride", "")), ("grass",)))  # fmt: skip
+SCENES = tuple(captions.Facts(*some) for some in (
+    ("lake", (("boat", "", "trailer"), ("person", "sit", "")), ("sky",)),
+    ("room", (("cat", "sit", ""),), ()),
+    ("meadow", (("horse", "ride", ""), ("person", "ride", "")), ("grass",)),
+))  # fmt: skip
 
 
 def said_of(number, seed=0, times=5):
@@ -181,7 +183,7 @@ def test_the_summary_is_mean_and_maximum(seen):
 def test_c5_gives_the_same_summary(seen, tiny, trunk, tmp_path):
     view, _, summary = seen
     world = open_world(str(tiny))
-    found = train_tagger.summaries(world, view.ids, trunk, FeatureBank(world, trunk, tmp_path))
+    found = train_tagger.summaries(view.ids, trunk, FeatureBank(world, trunk, tmp_path))
     assert torch.allclose(found, summary, atol=0.02)  # both were kept in float16
 
 

@@ -85,7 +85,7 @@ def embedded(clip, words):
     return prompts.fused(clip, [[t.format(s) for t in prompts.TEMPLATES] for s in said])
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not `inference_mode`: the training goes on from here
 def joint(clip, trunk, last):
     """(B, D, h, w) unit vectors of CLIP at every position of the trunk's stage c5."""
     weight, bias = (torch.as_tensor(x, device=trunk.device) for x in clip.layer)

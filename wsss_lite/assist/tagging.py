@@ -42,7 +42,8 @@ SAME = tuple(
         "potted plant, pot plant, houseplant, flowerpot",
         "sheep, lamb, ram, ewe",
         "sofa, couch, settee, loveseat",
-        "train, locomotive, railway car, railcar, steam engine, steam train, tram, subway train",
+        "train, railway train, locomotive, railway car, railcar, steam engine, steam train, "
+        "tram, subway train",
         "tv monitor, tv, television, television set, monitor, computer monitor, tv screen",
     )
 )

@@ -24,7 +24,7 @@ from wsss_lite.assist.grounding import BOX_THRESHOLD
 from wsss_lite.assist.pocket_grounder import (HELD_OUT, REMAKE, STAGES, UNSAID, WEIGHTS,
                                               PocketGrounder, clip_hash, embedded, grounded, joint,
                                               load, weights_folder)  # fmt: skip
-from wsss_lite.data.corpus import Corpus
+from wsss_lite.data.corpus import Corpus, corpus_bank
 from wsss_lite.data.pocket import SPLITS, PocketVOC
 from wsss_lite.errors import InputError
 from wsss_lite.files import atomic, cache_dir
@@ -240,7 +240,7 @@ def make(name, clip, trunk, work, scenes=None, **recipe):
     """The `Training` of the grounder of that name, done. work: folder of the checkpoint."""
     world = Corpus(scenes or SPLITS["corpus"][0])
     without = HELD_OUT if name == "pocket-held-out" else ()
-    found = lessons(world, world.ids("corpus"), FeatureBank(world, trunk), without)
+    found = lessons(world, world.ids("corpus"), corpus_bank(world, trunk), without)
     training = Training(clip, trunk, found, **recipe)
     key = f"{world.fingerprint()} {trunk.fingerprint()} {clip_hash()} {len(found)} {recipe}"
     key = hashlib.sha256(key.encode()).hexdigest()[:12]

@@ -16,10 +16,11 @@ import torch.nn.functional as F
 
 from wsss_lite.assist import shipped
 from wsss_lite.assist.captions import caption, scene_facts
+from wsss_lite.assist.pocket_grounder import STAGES
 from wsss_lite.assist.pocket_tagger import (REMAKE, PocketTagger, class_scores, pooled_twice,
                                             table, weights_folder)  # fmt: skip
 from wsss_lite.assist.tagging import forms
-from wsss_lite.data.corpus import Corpus
+from wsss_lite.data.corpus import Corpus, corpus_bank
 from wsss_lite.data.pocket import SPLITS, PocketVOC
 from wsss_lite.nets.features import FeatureBank
 from wsss_lite.nets.head import fit, seeded
@@ -28,7 +29,7 @@ from wsss_lite.progress import progress
 from wsss_lite.score import mean_average_precision
 
 SIZE = 224
-STAGE = "c5"  # `final` follows from it by one layer, and the pocket grounder keeps it too
+STAGE = STAGES[-1]  # `final` follows from it by one layer, and the pocket grounder keeps it too
 SAID = 5  # captions of a scene
 LEAST = 0.005  # share of the scenes in which a word has to be said
 HELD_BACK = 0.1  # share of the scenes for the thresholds
@@ -127,9 +128,9 @@ def best_thresholds(prob, y):
 
 # ------------------------------------------------------------------ features and scores
 @torch.inference_mode()
-def summaries(world, ids, trunk, bank=None):
+def summaries(ids, trunk, bank):
     """(N, 2F) tensor: `pooled_twice` of scenes, through the cached stage `STAGE`."""
-    bank, tail, parts = bank or FeatureBank(world, trunk), trunk.tail(STAGE), []
+    tail, parts = trunk.tail(STAGE), []
     for start in progress(range(0, len(ids), 20), "pooled features"):
         rows = bank.features(ids[start : start + 20], STAGE)[:]
         final = tail(torch.from_numpy(rows).to(trunk.device))
@@ -174,11 +175,14 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     trunk, world = Trunk("lite0", size=SIZE), Corpus(options.scenes or SPLITS["corpus"][0])
     ids = world.ids("corpus")
-    tagger = make(summaries(world, ids, trunk), said_of(world, ids), trunk)
+    bank = corpus_bank(world, trunk)
+    bank.prepare(ids, STAGES)  # one pass for the pocket grounder too
+    tagger = make(summaries(ids, trunk, bank), said_of(world, ids), trunk)
     val = PocketVOC()
     names = val.ids("val")
     tags = np.array([val.tags(id) for id in names])
-    scores = measure(tagger, summaries(val, names, trunk), tags, val.classes)
+    x = summaries(names, trunk, FeatureBank(val, trunk))
+    scores = measure(tagger, x, tags, val.classes)
     print(json.dumps(scores), flush=True)
     recorded = weights_folder() / shipped.FACTS
     if recorded.exists() and not options.force:
