@@ -375,6 +375,35 @@ def test_another_trunk_or_clip_is_refused(folder, trunk, words, monkeypatch):
         pocket_grounder.load(trunk=trunk, folder=folder)
 
 
+def test_the_command_makes_both_and_goes_on(tiny, trunk, taught, words, quick, tmp_path,
+                                            monkeypatch, capsys):  # fmt: skip
+    def small_corpus(count):
+        world = open_world(str(tiny))
+        names = world.ids("train")[:count]
+        world.ids, world.splits = lambda split: names, ("corpus",)
+        return world
+
+    for name, value in {"Corpus": small_corpus, "Trunk": lambda *a, **k: trunk,
+                        "clip_hash": lambda: "1" * 64, "val_lessons": lambda t: taught}.items():
+        monkeypatch.setattr(train_grounder, name, value)  # fmt: skip
+    monkeypatch.setattr(pocket_grounder.pocket_clip, "load", lambda **how: words)
+    monkeypatch.setattr(pocket_grounder, "clip_hash", lambda: "1" * 64)
+    command = ["--epochs", "1", "--scenes", "8", "--out", str(tmp_path), "--work", str(tmp_path)]
+    train_grounder.main(command)
+    assert "epoch 1/1" in capsys.readouterr().out
+    for name, held_out in (("pocket", []), ("pocket-held-out", list(pocket_grounder.HELD_OUT))):
+        folder = tmp_path / pocket_grounder.WEIGHTS[name]
+        read = pocket_grounder.load(name, trunk=trunk, folder=folder)
+        assert read.facts["held_out"] == held_out and read.facts["epochs"] == 1
+        assert 0 <= read.facts["ap_val"] <= 1
+        assert ("ap_val_held_out" in read.facts) == bool(held_out)
+    train_grounder.main(["pocket", *command])
+    assert "goes on after epoch 1 of 1" in capsys.readouterr().out
+    monkeypatch.setattr(train_grounder, "load", lambda name, *rest: read)
+    train_grounder.main(["pocket", "--evaluate"])
+    assert capsys.readouterr().out.startswith('pocket: {"ap_val": ')
+
+
 def test_names_lead_to_the_pocket_grounders(monkeypatch):
     monkeypatch.setattr(pocket_grounder, "load", lambda name: name)
     for name in pocket_grounder.WEIGHTS:

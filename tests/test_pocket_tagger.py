@@ -246,6 +246,28 @@ def test_what_is_no_picture_is_refused(tagger, picture):
 # ------------------------------------------------------------------ files
 
 
+def test_the_command_makes_a_tagger(tiny, trunk, quick, tmp_path, monkeypatch, capsys):
+    def small_corpus(count):
+        world = open_world(str(tiny))
+        names = world.ids("train")[:count]
+        world.ids, world.splits = lambda split: names, ("corpus",)
+        return world
+
+    monkeypatch.setattr(train_tagger, "Corpus", small_corpus)
+    monkeypatch.setattr(train_tagger, "PocketVOC", lambda: open_world(str(tiny)))
+    monkeypatch.setattr(train_tagger, "Trunk", lambda *a, **k: trunk)
+    monkeypatch.setattr(train_tagger, "said_of", lambda world, ids: said_of(len(ids)))
+    train_tagger.main(["--scenes", "9", "--out", str(tmp_path)])
+    read = pocket_tagger.load(trunk, tmp_path / "pocket_tagger")
+    assert read.facts["scenes"] == 9 and 0 <= read.facts["map_val"] <= 1
+    assert "kitty" in read.words and len(read.thresholds) == len(read.words)
+    first = capsys.readouterr().out.splitlines()[0]
+    monkeypatch.setattr(train_tagger, "load", lambda trunk: read)
+    train_tagger.main(["--evaluate"])
+    again = json.loads(capsys.readouterr().out)
+    assert again["map_val"] == pytest.approx(json.loads(first)["map_val"], abs=0.02)  # float16
+
+
 def test_what_is_written_can_be_read(folder, tagger, seen, trunk, monkeypatch):
     read = pocket_tagger.load(trunk, folder)
     assert read.words == tagger.words and read.facts["map_val"] == 0.9

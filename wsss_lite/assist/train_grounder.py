@@ -25,10 +25,12 @@ from wsss_lite.assist.pocket_grounder import (HELD_OUT, REMAKE, STAGES, UNSAID, 
                                               PocketGrounder, clip_hash, embedded, grounded, joint,
                                               load, weights_folder)  # fmt: skip
 from wsss_lite.data.corpus import Corpus, corpus_bank
-from wsss_lite.data.pocket import SPLITS, PocketVOC
+from wsss_lite.data.pocket import SPLITS, PocketVOC, code_of
 from wsss_lite.errors import InputError
 from wsss_lite.files import atomic, cache_dir
+from wsss_lite.losses import centres as loss
 from wsss_lite.losses.centres import centre_loss, side_loss, targets
+from wsss_lite.nets import centres as net
 from wsss_lite.nets.centres import Centres, heat
 from wsss_lite.nets.features import FeatureBank
 from wsss_lite.nets.head import seeded
@@ -147,7 +149,7 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), CLIP)
         self.optimiser.step()
         self.schedule.step()
-        return [loss.item() for loss in losses]
+        return [value.item() for value in losses]
 
     def write(self, path):
         """A checkpoint from which `read` goes on."""
@@ -221,12 +223,15 @@ def summary(grounder, found, held_out=()):
     if held_out:
         rows |= {"ap_val_held_out": mean(precision, held_out),
                  "recall_val_held_out": mean(recall, held_out)}  # fmt: skip
-    each = {name: [round(precision[name], 4), round(recall[name], 4)] for name in found.classes}
+    each = {name: [mean(scores, [name]) for scores in (precision, recall)]
+            for name in found.classes}  # fmt: skip
     return rows | {"ap_and_recall_val": each}
 
 
 def mean(scores, names):
-    return round(float(np.nanmean([scores[name] for name in names])), 4)
+    """The rounded mean over those classes that occur, None where none does."""
+    values = [scores[name] for name in names if np.isfinite(scores[name])]
+    return round(float(np.mean(values)), 4) if values else None
 
 
 def val_lessons(trunk):
@@ -243,6 +248,7 @@ def make(name, clip, trunk, work, scenes=None, **recipe):
     found = lessons(world, world.ids("corpus"), corpus_bank(world, trunk), without)
     training = Training(clip, trunk, found, **recipe)
     key = f"{world.fingerprint()} {trunk.fingerprint()} {clip_hash()} {len(found)} {recipe}"
+    key += "".join(code_of(file) for file in (__file__, net.__file__, loss.__file__))
     key = hashlib.sha256(key.encode()).hexdigest()[:12]
     return run(training, Path(work) / f"{WEIGHTS[name]}-{key}.pt")
 

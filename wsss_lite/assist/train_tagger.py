@@ -1,5 +1,8 @@
 """How the pocket tagger is made: `python -m wsss_lite.assist.train_tagger`.
 
+    ... train_tagger                make it; interrupted, it goes on with the features it has
+    ... train_tagger --evaluate     what the shipped one reaches on val
+
 Its labels are the words that five captions of a scene say, as many as a picture of COCO has. They
 leave things out and call one thing by several names; nobody tells the tagger that a kitty is a
 cat, or what was left out. Thresholds are chosen on the same kind of captions, of scenes held back.
@@ -17,7 +20,7 @@ import torch.nn.functional as F
 from wsss_lite.assist import shipped
 from wsss_lite.assist.captions import caption, scene_facts
 from wsss_lite.assist.pocket_grounder import STAGES
-from wsss_lite.assist.pocket_tagger import (REMAKE, PocketTagger, class_scores, pooled_twice,
+from wsss_lite.assist.pocket_tagger import (REMAKE, PocketTagger, class_scores, load, pooled_twice,
                                             table, weights_folder)  # fmt: skip
 from wsss_lite.assist.tagging import forms
 from wsss_lite.data.corpus import Corpus, corpus_bank
@@ -166,23 +169,31 @@ def make(x, said, trunk, seed=0, held_back=HELD_BACK, **recipe):
     return PocketTagger(words, weight, bias, best_thresholds(prob, y[cut:]), trunk)
 
 
+def val_scores(tagger, trunk):
+    """`measure` on the validation scenes."""
+    world = PocketVOC()
+    ids = world.ids("val")
+    tags = np.array([world.tags(id) for id in ids])
+    return measure(tagger, summaries(ids, trunk, FeatureBank(world, trunk)), tags, world.classes)
+
+
 def main(arguments=None):
     """Make the tagger, compare with what was recorded, and write it."""
     parser = argparse.ArgumentParser(description="Remake the pocket tagger.")
     parser.add_argument("--scenes", type=int, help="first so many of the corpus (all)")
-    parser.add_argument("--out", type=Path, help="folder to write, in place of data/weights")
+    parser.add_argument("--out", type=Path, help="folder to write to, in place of data/weights")
+    parser.add_argument("--evaluate", action="store_true", help="score the weights, train nothing")
     parser.add_argument("--force", action="store_true", help="write even if the score has moved")
     options = parser.parse_args(arguments)
-    trunk, world = Trunk("lite0", size=SIZE), Corpus(options.scenes or SPLITS["corpus"][0])
-    ids = world.ids("corpus")
-    bank = corpus_bank(world, trunk)
+    trunk = Trunk("lite0", size=SIZE)
+    if options.evaluate:
+        print(json.dumps(val_scores(load(trunk), trunk)))
+        return
+    world = Corpus(options.scenes or SPLITS["corpus"][0])
+    ids, bank = world.ids("corpus"), corpus_bank(world, trunk)
     bank.prepare(ids, STAGES)  # one pass for the pocket grounder too
     tagger = make(summaries(ids, trunk, bank), said_of(world, ids), trunk)
-    val = PocketVOC()
-    names = val.ids("val")
-    tags = np.array([val.tags(id) for id in names])
-    x = summaries(names, trunk, FeatureBank(val, trunk))
-    scores = measure(tagger, x, tags, val.classes)
+    scores = val_scores(tagger, trunk)
     print(json.dumps(scores), flush=True)
     recorded = weights_folder() / shipped.FACTS
     if recorded.exists() and not options.force:
