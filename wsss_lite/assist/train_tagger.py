@@ -29,14 +29,14 @@ from wsss_lite.nets.features import FeatureBank
 from wsss_lite.nets.head import fit, seeded
 from wsss_lite.nets.trunk import Trunk
 from wsss_lite.progress import progress
-from wsss_lite.score import mean_average_precision
+from wsss_lite.score import average_precision
 
 SIZE = 224
 STAGE = STAGES[-1]  # `final` follows from it by one layer, and the pocket grounder keeps it too
 SAID = 5  # captions of a scene
 LEAST = 0.005  # share of the scenes in which a word has to be said
 HELD_BACK = 0.1  # share of the scenes for the thresholds
-EPOCHS, PEAK, DECAY, DROP, BATCH = 30, 2e-3, 0.3, 0.2, 100
+EPOCHS, PEAK, DECAY, DROP, BATCH = 30, 5e-4, 0.3, 0.5, 100
 TOLERANCE = 0.02  # of the mean average precision, between two makes
 # Words of a sentence that name nothing to be seen.
 EMPTY = frozenset(
@@ -145,15 +145,16 @@ def measure(tagger, x, tags, classes):
     """What the tags say of the classes: mAP, precision and recall, and AP of each class.
 
     x: (N, 2F) summaries; tags: (N, C) bool. Precision and recall over all pairs of picture and
-    class together, with the words told at their thresholds.
+    class together, with the words told at their thresholds; None for a class that never occurs.
     """
     prob = (x @ tagger.weight.cpu().T + tagger.bias.cpu()).sigmoid().numpy()
     scores = class_scores(prob, tagger.words, classes)
     told = table([tagger.told(row) for row in prob], classes)
     right = (told & tags).sum()
-    each = {name: round(mean_average_precision(tags[:, [k]], scores[:, [k]]), 4)
-            for k, name in enumerate(classes)}  # fmt: skip
-    return {"map_val": round(mean_average_precision(tags, scores), 4),
+    found = [average_precision(t, s) for t, s in zip(tags.T, scores.T)]
+    each = {name: None if np.isnan(ap) else round(ap, 4) for name, ap in zip(classes, found)}
+    known = [ap for ap in found if not np.isnan(ap)]
+    return {"map_val": round(float(np.mean(known)), 4) if known else None,
             "precision_val": round(float(right / max(told.sum(), 1)), 4),
             "recall_val": round(float(right / max(tags.sum(), 1)), 4), "ap_val": each}  # fmt: skip
 
@@ -161,7 +162,7 @@ def measure(tagger, x, tags, classes):
 def make(x, said, trunk, seed=0, held_back=HELD_BACK, **recipe):
     """The `PocketTagger` of summaries (N, 2F) and the words said of them; the last share of the
     scenes is kept for the thresholds."""
-    cut = len(x) - int(round(held_back * len(x)))
+    cut = len(x) - max(1, int(round(held_back * len(x))))
     words = vocabulary(said[:cut])
     y = labels(said, words)
     weight, bias = train(x[:cut], y[:cut], seed, **recipe)
