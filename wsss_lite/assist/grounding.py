@@ -123,14 +123,14 @@ class GroundingDino(Grounder):
 
 
 def load_grounder(name="pocket", device=None):
-    """`Grounder` by name: "pocket", `IDEA-Research/grounding-dino-tiny`, a folder.
+    """`Grounder` by name: "pocket", "pocket-held-out", `IDEA-Research/...`, a folder.
 
     InputError: not on this machine, damaged, or only a part of the weights.
     """
-    if name == "pocket":
+    if name in ("pocket", "pocket-held-out"):
         from wsss_lite.assist import pocket_grounder
 
-        return pocket_grounder.load()
+        return pocket_grounder.load(name)
     model, processor, folder = real.from_folder(
         name, "GroundingDinoForObjectDetection", "GroundingDinoProcessor"
     )

@@ -18,17 +18,17 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss_lite.assist import real
+from wsss_lite.assist import real, shipped
 from wsss_lite.assist.clip import Clip, build
 from wsss_lite.errors import InputError
-from wsss_lite.files import data_dir, sha256
+from wsss_lite.files import data_dir
 
 WEIGHTS = {"pocket": "pocket_clip", "pocket-held-out": "pocket_clip_held_out"}
 HELD_OUT = ("bird", "horse")  # classes that the second model's captions never mention
 REMAKE = "python -m wsss_lite.assist.train_clip"
 
 CONFIG, TOWERS, MERGES = "open_clip_config.json", "without_trunk.safetensors", "merges.txt.gz"
-TRUNK_CONFIG, FACTS = "trunk.json", "facts.json"
+TRUNK_CONFIG, FACTS = "trunk.json", shipped.FACTS
 SHIPPED = (CONFIG, TRUNK_CONFIG, MERGES, TOWERS)
 WHOLE = "open_clip_model.safetensors"  # the name that open_clip looks for first
 TRUNK = "visual.trunk."  # where the trunk's tensors stand in an open_clip model
@@ -114,18 +114,7 @@ def checked(folder):
 
     InputError with the remedy when one is missing or was changed.
     """
-    folder = Path(folder)
-    for file in (FACTS, *SHIPPED):
-        if not (folder / file).is_file():
-            raise InputError(f"{folder / file} is missing: restore it from the repository or "
-                             f"remake it with `{REMAKE}`.")
-    known = json.loads((folder / FACTS).read_text())
-    for file in SHIPPED:
-        if sha256(folder / file) != known["sha256"].get(file):
-            raise InputError(f"{folder / file} was changed after it was made (its SHA-256 "
-                             f"differs): restore it from the repository or remake it with "
-                             f"`{REMAKE}`.")
-    return known
+    return shipped.checked(folder, SHIPPED, REMAKE)
 
 
 def export(folder, weights=None, trunk=None):

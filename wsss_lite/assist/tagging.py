@@ -23,24 +23,27 @@ SAME = tuple(
     for line in (
         "aeroplane, airplane, plane, aircraft, jet, jet plane, airliner, jetliner, biplane",
         "bicycle, bike, pushbike, mountain bike, cycle",
-        "bird, songbird, sparrow, gull, seagull, duck, goose, swan, pigeon, parrot, eagle, owl",
+        "bird, songbird, fowl, sparrow, gull, seagull, duck, goose, swan, pigeon, parrot, eagle, "
+        "owl",
         "boat, ship, sailboat, sailing boat, canoe, kayak, yacht, ferry, vessel, motorboat",
         "bottle, beer bottle, wine bottle, water bottle",
         "bus, minibus, coach, school bus, double decker, double decker bus",
-        "car, automobile, auto, sedan, taxi, cab, sports car, suv, convertible, hatchback",
-        "cat, kitten, kitty, tabby, tabby cat, house cat",
+        "car, automobile, motorcar, auto, sedan, taxi, cab, sports car, suv, convertible, "
+        "hatchback",
+        "cat, kitten, kitty, pussycat, tabby, tabby cat, house cat",
         "chair, armchair, swivel chair, rocking chair, folding chair, office chair",
         "cow, cattle, bull, ox, oxen, calf, bullock",
         "dining table, table, kitchen table, dinner table, dinning table",
-        "dog, puppy, pup, hound, terrier, retriever, poodle, sheepdog",
-        "horse, pony, foal, mare, stallion, colt",
+        "dog, doggy, puppy, pup, hound, terrier, retriever, poodle, sheepdog",
+        "horse, pony, steed, foal, mare, stallion, colt",
         "motorbike, motorcycle, moped, motor scooter, scooter",
         "person, people, human, human being, man, men, woman, women, boy, girl, child, children, "
-        "kid, baby, lady, guy, pedestrian, rider, player, crowd",
+        "kid, baby, lady, guy, someone, pedestrian, rider, player, crowd",
         "potted plant, pot plant, houseplant, flowerpot",
         "sheep, lamb, ram, ewe",
         "sofa, couch, settee, loveseat",
-        "train, locomotive, railway car, railcar, steam engine, steam train, tram, subway train",
+        "train, railway train, locomotive, railway car, railcar, steam engine, steam train, "
+        "tram, subway train",
         "tv monitor, tv, television, television set, monitor, computer monitor, tv screen",
     )
 )

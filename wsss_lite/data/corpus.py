@@ -3,6 +3,7 @@
 from wsss_lite.data.pocket import TUNE, PocketVOC
 from wsss_lite.data.weak import WeakView
 from wsss_lite.errors import PeekError
+from wsss_lite.files import cache_dir
 from wsss_lite.nets.features import FeatureBank
 
 
@@ -12,6 +13,14 @@ class Corpus(PocketVOC):
     def __init__(self, count):
         super().__init__(limit=TUNE)
         self.limit, self.splits = count, ("corpus",)
+
+
+def corpus_bank(world, trunk):
+    """A `FeatureBank` for pretraining, in a folder of its own.
+
+    Features of the whole corpus are a gigabyte: beside the others they would push them out.
+    """
+    return FeatureBank(world, trunk, cache_dir() / "pretraining")
 
 
 def corpus_view(view, count):
