@@ -61,7 +61,10 @@ class Method:
 
     @property
     def starred(self):
-        """Whether something that it uses was trained on annotated scenes of the corpus."""
+        """Whether something that it uses was trained on annotated scenes of the corpus.
+
+        Tables mark it with a star: it is never counted among methods of its supervision alone.
+        """
         return "corpus" in self.needs
 
     def facts(self):
@@ -95,6 +98,12 @@ def methods():
     for module in pkgutil.walk_packages(package.__path__, "wsss_lite.methods."):
         importlib.import_module(module.name)
     return dict(sorted(_methods.items(), key=lambda item: (item[1].category, item[1].year)))
+
+
+def starred(name):
+    """`Method.starred` of a name; False for one that is no method's."""
+    known = methods()
+    return name in known and known[name].starred
 
 
 def find(name):
