@@ -108,7 +108,7 @@ class FakeSam(Promptable):
 
 
 class TrueSam(Knowing, FakeSam):
-    """Of everything, the true objects."""
+    """Of everything, the true objects, and what they leave over."""
 
     def everything(self, image, grid=8, batch=64):
         mask, instances = self.known[key(image)]
@@ -117,4 +117,4 @@ class TrueSam(Knowing, FakeSam):
             whole = np.zeros(mask.shape, bool)
             whole[window] = pixels
             found.append(Found(whole, 0.9, (0, 0)))
-        return found
+        return [*found, Found(mask == 0, 0.9, (0, 0))]

@@ -6,6 +6,7 @@ Texts of the surroundings (water, rails, sky) compete for the positions, so that
 taken from the classes: with no such text a boat's map has nobody to leave the lake to.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -30,7 +31,7 @@ def cosine_maps(dense, texts, tags):
 
 def choices(tags, background):
     """(N, C + B) bool: a picture's tagged classes and every background text."""
-    tags = torch.as_tensor(tags, dtype=torch.bool)
+    tags = torch.tensor(np.asarray(tags, bool))
     return torch.cat([tags, torch.ones(len(tags), len(background), dtype=torch.bool)], 1)
 
 

@@ -5,6 +5,7 @@ import torch
 
 from wsss_lite.assist import prompts, ready
 from wsss_lite.assist.clip import load_clip
+from wsss_lite.assist.ground import ground_texts
 from wsss_lite.assist.masked import sight
 from wsss_lite.maps import cam as blocks
 from wsss_lite.methods.erasing.cse import draw_tag
@@ -55,10 +56,8 @@ def clims(
     if not weight or not epochs:
         return head.cam(final, view.tags)
     clip = ready(clip, load_clip)
-    if background is None:
-        background = prompts.BACKGROUND if clip.name.startswith("pocket") else SURROUNDINGS
     texts = torch.from_numpy(prompts.class_texts(clip, view.classes))
-    ground = torch.from_numpy(prompts.background_texts(clip, background))
+    ground = torch.from_numpy(ground_texts(clip, background, SURROUNDINGS))
     seen, rng = sight(view, clip, stage), np.random.default_rng(seed)
 
     def loss(rows):

@@ -6,6 +6,7 @@ import numpy as np
 from wsss_lite.assist import prompts, ready
 from wsss_lite.assist.clip import load_clip
 from wsss_lite.assist.grad_cam import grad_cam_rows
+from wsss_lite.assist.ground import ground_texts
 from wsss_lite.errors import InputError
 from wsss_lite.maps import class_aware
 from wsss_lite.maps.similar import similarity
@@ -67,16 +68,11 @@ def clip_es(
 
 def embeddings(view, clip, background=None, template=None, synonyms=True):
     """(texts (C, D), background (B, D)) in one template, see `clip_es`."""
-    if background is None:
-        drawn = clip.name.startswith("pocket")
-        background = prompts.BACKGROUND if drawn else prompts.PHOTO_BACKGROUND
     if template is not None and "{}" not in template:
         raise InputError(f"The template {template!r} has no {{}} where the name of a class goes.")
     template = template or least_sharp(view, clip, synonyms)
     texts = prompts.class_texts(clip, view.classes, (template,), synonyms)
-    none = np.zeros((0, texts.shape[1]), np.float32)
-    few = prompts.background_texts(clip, background, (template,)) if len(background) else none
-    return texts, few
+    return texts, ground_texts(clip, background, templates=(template,))
 
 
 def least_sharp(view, clip, synonyms=True, templates=prompts.TEMPLATES):

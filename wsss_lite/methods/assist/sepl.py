@@ -2,6 +2,7 @@
 
 from wsss_lite.assist import choose, ready
 from wsss_lite.assist.sam import load_sam
+from wsss_lite.errors import InputError
 from wsss_lite.methods.cam.cam import cam
 from wsss_lite.progress import progress
 from wsss_lite.refine.crf import CRF
@@ -38,9 +39,12 @@ def sepl(
     after class; a class that chooses no mask keeps its label; small masks lie in front.
     """
     maps = cam(view, seed) if maps is None else maps
+    if len(maps) != len(view):
+        raise InputError(f"There are {len(maps)} maps for {len(view)} pictures; give those of "
+                         "`lab.maps(METHOD)`, which has one row a picture.")  # fmt: skip
     sam = ready(sam, load_sam)
     labels = {}
-    for id, one in zip(progress(view.ids, "SAM, everything"), maps, strict=True):
+    for id, one in zip(progress(view.ids, "SAM, everything"), maps):
         image = view.image(id)
         settings = crf or CRF(steps=0)
         plain = crf_label(image, upsample(one, image.shape[:2]), threshold, settings)
