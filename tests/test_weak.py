@@ -209,7 +209,7 @@ def test_strangers_and_unknown_words(world):
     for look in (view.image, view.points):
         with pytest.raises(InputError, match="b is not in this view of 1"):
             look("b")
-    with pytest.raises(InputError, match="Unknown supervision 'tag'; choose from tags"):
+    with pytest.raises(InputError, match="Unknown supervision 'tag'; choose from none, tags"):
         WeakView(world, ["a"], "tag")
     with pytest.raises(InputError, match="Unknown need 'masks'; choose from"):
         WeakView(world, ["a"], "tags", ("masks",))

@@ -21,7 +21,6 @@ from wsss_lite.assist.grounding import TEXT_THRESHOLD
 from wsss_lite.assist.tagging import spoken, to_classes
 
 BOX_THRESHOLD = 0.3  # of the papers' code; the libraries' own is 0.25
-TAG_THRESHOLD = 0.5
 
 
 class Stages(NamedTuple):
@@ -64,8 +63,11 @@ def given_tags(view):
     return lambda id, image: [int(k) + 1 for k in np.flatnonzero(view.tags[row[id]])]
 
 
-def tags_by(tagger, classes, threshold=TAG_THRESHOLD):
-    """Tags by a `Tagger`: its words as classes, those of at least `threshold`."""
+def tags_by(tagger, classes, threshold=0.0):
+    """Tags by a `Tagger`: its words as classes.
+
+    threshold: the least probability, on top of the tagger's own thresholds.
+    """
     number = {name: k for k, name in enumerate(classes, start=1)}
 
     def tags(id, image):

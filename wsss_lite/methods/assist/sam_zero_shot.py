@@ -27,7 +27,7 @@ from wsss_lite.registry import Made, register
 )  # fmt: skip
 def sam_zero_shot(
     view, seed=0, tagger="pocket", grounder="pocket", sam="pocket",
-    tag_threshold=pipeline.TAG_THRESHOLD, box_threshold=pipeline.BOX_THRESHOLD,
+    tag_threshold=0.0, box_threshold=pipeline.BOX_THRESHOLD,
     text_threshold=TEXT_THRESHOLD, insist=False, segmenter=False,
 ):  # fmt: skip
     """The 3 steps: pictures to tags, tags to boxes, boxes to masks, and these are the prediction.
@@ -36,6 +36,7 @@ def sam_zero_shot(
     the test pictures, the pseudo masks are what they say of the training pictures.
     segmenter=True trains one on these, to see what it averages out.
     tagger, grounder, sam: "pocket", names or objects; a zero-shot tagger looks for the classes.
+    tag_threshold: of the probability, on top of the tagger's own.
 
     Deviations: as of `sam-text`; RAM is in no library, so that off the drawn scenes CLIP with the
     class names takes its place.
