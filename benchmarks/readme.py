@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from wsss_lite import results
+from wsss_lite.show import STAR
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 WORLDS = ("pocket", "coco-mini")
@@ -97,8 +98,10 @@ def methods(found):
         hours = f"{first['annotation_seconds'] / 3600:.1f} h" if drawn else NONE
         needs = ", ".join([first["supervision"], *first["needs"]])
         scores = [percent(found[w].get(name, []), key) for w in WORLDS for key in STAGES]
-        lines.append((f"`{name}`", needs, hours, *scores))
-    return markdown(head, lines, words=2)
+        star = "*" * ("corpus" in first["needs"])
+        lines.append((f"`{name}`{star}", needs, hours, *scores))
+    note = f"\n\n\\* {STAR}." if any(line[0].endswith("*") for line in lines) else ""
+    return markdown(head, lines, words=2) + note
 
 
 def order(item):

@@ -53,6 +53,7 @@ def test_a_changed_row_changes_the_tables(readme, store):
     assert f"| {both} | 30.0 |" in before["ladder"]  # mean of the seeds, then the one photo row
     assert f"| `cam` | tags | 2.0 h | {both} |" in before["methods"]
     assert "| CAM | – | – | – |" in before["calibration"]  # not measured in this store
+    assert "*" not in before["methods"]
     facts = {"pocket": {"cam": 0.4, "crf_gain": [0.05, -0.01, 0.11], "pictures": 300}}
     facts["coco-mini"] = {"crf_gain": [0.04, 0.01, 0.07]}
     (store / "calibration.json").write_text(json.dumps(facts))
@@ -64,6 +65,17 @@ def test_a_changed_row_changes_the_tables(readme, store):
     assert "| – | +5.0 (-1.0 to +11.0) | +4.0 (+1.0 to +7.0) |" in after["calibration"]
     assert "| – | 1.2 | 1.0 |" in after["calibration"]
     assert "| pictures | – | 300 | – |" in after["calibration"]
+
+
+@pytest.mark.filterwarnings("ignore:recorded rows")
+def test_a_method_that_the_corpus_has_helped_is_starred(readme, store):
+    path = store / "pocket" / "dextr-s0.json"
+    one = entry("dextr", 0, miou_test=0.4)
+    one["row"]["needs"] = ["extreme", "corpus"]
+    path.write_text(json.dumps(one))
+    made = readme.tables(store)["methods"]
+    assert "| `dextr`* | tags, extreme, corpus |" in made and "| `cam` |" in made
+    assert made.endswith(f"\n\n\\* {readme.STAR}.")
 
 
 @pytest.mark.filterwarnings("ignore:recorded rows")

@@ -51,6 +51,17 @@ def test_a_row_comes_back_as_it_was_written(store, recwarn):
     assert not any(e["stale"] for e in entries.values()) and not recwarn.list
 
 
+def test_other_weights_of_the_assistants_are_other_code_of_assisted_methods_only(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(results, "data_dir", lambda: tmp_path)
+    (tmp_path / "weights" / "clip").mkdir(parents=True)
+    before = {name: results.code_hash(find(name)) for name in ("cam", "clip-es")}
+    (tmp_path / "weights" / "clip" / "facts.json").write_text('{"sha256": "other"}')
+    after = {name: results.code_hash(find(name)) for name in before}
+    assert after["cam"] == before["cam"] and after["clip-es"] != before["clip-es"]
+
+
 def test_a_changed_code_is_announced(store, monkeypatch):
     other = dict.fromkeys(methods(), "0" * 16) | {"full": results.code_hash(find("full"))}
     monkeypatch.setattr(results, "code_hash", lambda method: other[method.name])

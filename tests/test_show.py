@@ -233,6 +233,15 @@ def test_table_sorts_ranks_and_keeps_bound_and_baseline_apart():
     assert made.markdown().splitlines()[1] == "| --- | ---: | ---: | ---: |"
 
 
+def test_methods_that_the_corpus_has_helped_get_a_star_and_the_table_says_why():
+    values = {"cam": {"t": 0.5}, "dextr": {"t": 0.4}, "no method": {"t": 0.3}}
+    made = show.table(values, {"t": "test"}, alt="ladder")
+    assert [row[0] for row in made.rows] == ["cam", "dextr*", "no method"]
+    assert made.alt == f"ladder (* {show.STAR})" and made.rows[1][-1] == "2"
+    del values["dextr"]
+    assert show.table(values, {"t": "test"}, alt="ladder").alt == "ladder"
+
+
 def test_a_column_may_have_its_own_way_of_writing():
     scores = {"a": {"t": (0.5, 0.01, 3), "h": (1.234, 0.05, 3), "s": (12.3, 4.0, 3)}}
     columns = {"t": "test", "h": ("heads", show.ratio), "s": ("seconds", show.seconds)}

@@ -132,7 +132,7 @@ def test_random_numbers_depend_on_seed_kind_and_picture_only():
 
 def test_costs_are_in_order_and_have_sources():
     seconds = weak.ANNOTATION_SECONDS
-    assert set(seconds) == set(weak.OPENS) == set(weak.ANNOTATION_SOURCES)
+    assert {"none", *seconds} == set(weak.OPENS) and set(seconds) == set(weak.ANNOTATION_SOURCES)
     assert list(seconds.values()) == sorted(seconds.values())
     sums = {"tags": 20, "points": 18.5 + 1.5 * 2.4, "scribbles": 18.5 + 1.5 * 10.9,
             "boxes": 18.5 + 2.8 * 7, "full": 18.5 + 2.8 * 79}  # fmt: skip
@@ -157,7 +157,12 @@ def test_a_view_opens_its_supervision_and_nothing_else(world, supervision):
                 getattr(view, kind)("a")
     with pytest.raises(PeekError, match=r"needs=\('ood',\)"):
         view.ood
-    assert view.tags.tolist() == [[True, True]] * 2 and view.classes == CLASSES
+    if supervision == "none":
+        with pytest.raises(PeekError, match="may not look at tags; ask for supervision='tags'"):
+            view.tags
+    else:
+        assert view.tags.tolist() == [[True, True]] * 2
+    assert view.classes == CLASSES
     assert view.image("a").shape == (40, 60, 3) and len(view) == 2
 
 
@@ -204,7 +209,7 @@ def test_strangers_and_unknown_words(world):
     for look in (view.image, view.points):
         with pytest.raises(InputError, match="b is not in this view of 1"):
             look("b")
-    with pytest.raises(InputError, match="Unknown supervision 'tag'; choose from tags"):
+    with pytest.raises(InputError, match="Unknown supervision 'tag'; choose from none, tags"):
         WeakView(world, ["a"], "tag")
     with pytest.raises(InputError, match="Unknown need 'masks'; choose from"):
         WeakView(world, ["a"], "tags", ("masks",))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from wsss_lite.errors import InputError
 
-SUPERVISION = ("tags", "points", "scribbles", "boxes", "full")
+SUPERVISION = ("none", "tags", "points", "scribbles", "boxes", "full")
 NEEDS = ("saliency", "ood", "captions", "corpus", "extreme", "text")
 
 _methods = {}
@@ -18,13 +18,15 @@ class Made(NamedTuple):
 
     maps: (N, C, h, w) in 0..1, scored and refined as of any method; labels: {picture: (H, W) uint8}
     for the segmenter; weights: {picture: (H, W) in 0..1}, how far each label is trusted; decoder:
-    a network trained by the method itself, which is then the segmenter.
+    a network trained by the method itself, which is then the segmenter; predict: a function of a
+    (H, W, 3) uint8 picture that returns (H, W) uint8 labels, of a method that needs no segmenter.
     """
 
     maps: Any = None
     labels: Any = None
     weights: Any = None
     decoder: Any = None
+    predict: Any = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Method:
     produces: "maps", the function returns (N, C, h, w) in 0..1 for every picture of its view;
     "labels", it returns {picture: (H, W) uint8} to train the segmenter on directly; "decoder", a
     segmenter that it has trained itself. In place of either it may return a `Made`.
+    supervision: "none" where not even tags are looked at.
     quoted: numbers of the literature with their source, e.g. {"VOC val (S1)": 65.2}.
     """
 
@@ -55,6 +58,14 @@ class Method:
 
     def __call__(self, view, seed=0, **knobs):
         return self.function(view, seed=seed, **knobs)
+
+    @property
+    def starred(self):
+        """Whether something that it uses was trained on annotated scenes of the corpus.
+
+        Tables mark it with a star: it is never counted among methods of its supervision alone.
+        """
+        return "corpus" in self.needs
 
     def facts(self):
         """Everything but the code, ready for JSON."""
@@ -87,6 +98,12 @@ def methods():
     for module in pkgutil.walk_packages(package.__path__, "wsss_lite.methods."):
         importlib.import_module(module.name)
     return dict(sorted(_methods.items(), key=lambda item: (item[1].category, item[1].year)))
+
+
+def starred(name):
+    """`Method.starred` of a name; False for one that is no method's."""
+    known = methods()
+    return name in known and known[name].starred
 
 
 def find(name):

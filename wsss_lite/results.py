@@ -64,7 +64,10 @@ def _source(path, *changed):
 
 
 def code_hash(method):
-    """Hash of the method's file, the lab, and every block that either of them imports."""
+    """Hash of the method's file, the lab, and every block that either of them imports.
+
+    Of a method with an assistant also of what is written down beside the shipped weights.
+    """
     start = PACKAGE.parent.joinpath(*method.function.__module__.split(".")).with_suffix(".py")
     seen, waiting = {}, [start, PACKAGE / "lab.py"]
     while waiting:
@@ -75,6 +78,9 @@ def code_hash(method):
     digest = hashlib.sha256()
     for path in sorted(seen):
         digest.update(seen[path])  # prose changes no number
+    if any(path.parent == PACKAGE / "assist" for path in seen):
+        for path in sorted((data_dir() / "weights").rglob("*.json")):  # they hold the hashes
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -554,6 +554,8 @@ def bars(names, values, *, alt, xlabel, errors=None, bound=None, title="", digit
 
 # ----------------------------------------------------------------------------------------- tables
 
+STAR = "helped by a model trained on annotated scenes of the corpus"
+
 
 @dataclass(repr=False)
 class Table(Shown):
@@ -597,8 +599,11 @@ def table(scores, columns, *, alt, rank=None, bounds=("full",), baselines=("full
     interval, n) as `results.table` gives it, or None. columns: {key: heading}, or {key: (heading,
     function that writes a value)} for what is no percentage, such as `ratio` and `seconds`.
     rank: the key to sort and rank by (default the last). Methods in `bounds` come last, those and `baselines`
-    without a rank. tie: see `rank_groups`.
+    without a rank. tie: see `rank_groups`. Methods that the corpus
+    has helped (`registry.starred`) get a star.
     """
+    from wsss_lite.registry import starred
+
     rank = rank or list(columns)[-1]
     columns = {k: c if isinstance(c, tuple) else (c, percent) for k, c in columns.items()}
     rest = [name for name in scores if name not in bounds]
@@ -612,9 +617,11 @@ def table(scores, columns, *, alt, rank=None, bounds=("full",), baselines=("full
         if what:
             strong.add(len(rows))
         values = [write(scores[name].get(key)) for key, (_, write) in columns.items()]
-        label = f"{name} ({what})" if what else name
+        label = f"{name} ({what})" if what else name + "*" * starred(name)
         rows.append([label, *values, groups.get(name, "")])
     headings = [heading for heading, _ in columns.values()]
+    if any(starred(name) for name in scores):
+        alt = f"{alt} (* {STAR})"
     return Table(["method", *headings, "rank"], rows, alt, strong)
 
 

@@ -48,6 +48,7 @@ SURVEY_RATIOS = {"tags": 60, "boxes": 15}
 SURVEY_SOURCE = "surveys of the field, which attribute both ratios to Lin et al., ECCV 2014 (COCO)"
 
 OPENS = {
+    "none": (),  # not even the tags
     "tags": (),
     "points": ("points",),
     "scribbles": ("scribbles",),
@@ -57,6 +58,7 @@ OPENS = {
 NEEDS = ("saliency", "ood", "captions", "corpus", "extreme", "text")
 OPENED_BY_NEED = {"extreme": "extreme", "captions": "caption"}
 REMEDY = {
+    "tags": "supervision='tags'",
     "points": "supervision='points'",
     "scribbles": "supervision='scribbles'",
     "boxes": "supervision='boxes'",
@@ -232,9 +234,10 @@ class WeakView:
     "captions" the captions, "ood" the names of pictures without objects. trunk: whatever computes
     features of the pictures; it is handed through.
 
-    `ids` (N names), `classes` (C names), `tags` (N, C) bool and the pictures are always open.
-    Everything else raises `PeekError` unless opened. The annotations are drawn here and now;
-    afterwards the view knows paths of pictures only, neither masks nor the world they lie in.
+    `ids` (N names), `classes` (C names) and the pictures are always open, and so are `tags` (N, C)
+    bool, but for supervision "none". Everything else raises `PeekError` unless opened. The
+    annotations are drawn here and now; afterwards the view knows paths of pictures only, neither
+    masks nor the world they lie in.
     width, length, background, jitter: knobs of the simulators above.
     """
 
@@ -256,7 +259,8 @@ class WeakView:
         self.ids, self.classes = tuple(ids), tuple(world.classes)
         self.supervision, self.needs, self.seed = supervision, tuple(needs), seed
         self.trunk = trunk
-        self.tags = _tag_matrix(world, self.ids)
+        if supervision != "none":
+            self.tags = _tag_matrix(world, self.ids)
         self._ood = tuple(world.ids("ood")) if "ood" in needs and "ood" in world.splits else ()
         self._paths = {id: world.image_path(id) for id in (*self.ids, *self._ood)}
         knobs = {"width": width, "length": length, "background": background, "jitter": jitter}
@@ -276,6 +280,12 @@ class WeakView:
     def image(self, id):
         """(H, W, 3) uint8, RGB."""
         return read_image(self._row(self._paths, id))
+
+    def __getattr__(self, name):
+        """Only asked for what is not there: the tags of a view without supervision."""
+        if name == "tags":
+            raise self._peek("tags")
+        raise AttributeError(f"a WeakView has no {name}")
 
     def features(self, stage, **options):
         """Features of all pictures of the view, from the trunk."""

@@ -6,6 +6,7 @@ Texts of the surroundings (water, rails, sky) compete for the positions, so that
 taken from the classes: with no such text a boat's map has nobody to leave the lake to.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -30,7 +31,7 @@ def cosine_maps(dense, texts, tags):
 
 def choices(tags, background):
     """(N, C + B) bool: a picture's tagged classes and every background text."""
-    tags = torch.as_tensor(tags, dtype=torch.bool)
+    tags = torch.tensor(np.asarray(tags, bool))
     return torch.cat([tags, torch.ones(len(tags), len(background), dtype=torch.bool)], 1)
 
 
@@ -46,21 +47,26 @@ def softmax_maps(dense, texts, background, scale, tags):
     return keep_tags(normalise(logits.softmax(1)[:, : len(texts)].nan_to_num()), tags)
 
 
-def softmax_grad_cam(features, weight, bias, texts, background, scale, tags):
+def softmax_grad_cam(
+    features, weight, bias, texts, background, scale, tags, compete=True
+):
     """Softmax Grad-CAM of CLIP-ES (Lin et al., CVPR 2023) for a tower that ends in mean and linear.
 
     Grad-CAM of the probability of a class among the picture's classes and the background texts:
     features that speak for a rival as much as for the class cancel. The last layer being linear,
-    the gradient has a closed form and no backward pass is needed.
+    the gradient has a closed form and no backward pass is needed. A picture with one class and no
+    background text has no rivals; then, as for all with compete=False, it is the Grad-CAM of the
+    cosine.
     features: (N, F, h, w) of the last stage; weight (D, F), bias (D,) of the image tower's layer.
     """
     features, texts = torch.as_tensor(features), torch.as_tensor(texts)
     every = torch.cat([texts, torch.as_tensor(background)])
     mean = F.linear(features.mean((2, 3)), weight, bias)
     length, unit = mean.norm(dim=1, keepdim=True), F.normalize(mean, dim=1)
-    logits = (scale * unit @ every.T).masked_fill(~choices(tags, background), -torch.inf)
-    p = logits.softmax(1).nan_to_num()
-    towards = every[: len(texts)] - (p @ every)[:, None]  # (N, C, D): the class, less the rivals
+    there = choices(tags, background)
+    p = (scale * unit @ every.T).masked_fill(~there, -torch.inf).softmax(1).nan_to_num()
+    rivals = (p @ every) * (there.sum(1, keepdim=True) > 1) * compete
+    towards = every[: len(texts)] - rivals[:, None]  # (N, C, D): the class, less the rivals
     along = (towards * unit[:, None]).sum(-1, keepdim=True)
     # only what turns the unit vector counts; p_c, the scale and the length divide out below
     alpha = (towards - along * unit[:, None]) / length[:, None] @ weight

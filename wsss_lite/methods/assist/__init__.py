@@ -1,0 +1,1 @@
+"""Methods that let a large model assist: CLIP, SAM, a grounder, a tagger."""
