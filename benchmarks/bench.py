@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks import annotate, walk
+from benchmarks import annotate, text_map, walk
 from benchmarks.timing import VOC_SIZE, milliseconds, one_thread
 from wsss_lite.data.scenes import draw
 from wsss_lite.maps.cam import cam
@@ -225,6 +225,7 @@ CASES = (
     ("miou", "torchmetrics", miou_against_torchmetrics),
     ("miou", "torchmetrics unchecked", miou_against_unchecked),
     ("crf", "all labels", crf_against_all_labels),
+    ("text", "forward", text_map.against_forward),
 )
 
 

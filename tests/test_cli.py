@@ -273,6 +273,14 @@ def test_bench_compares_equal_crfs(small_bench):
     assert (few.argmax(0) == all_labels.argmax(0)).mean() > 0.99
 
 
+def test_bench_maps_texts_from_one_forward_pass(small_bench):
+    pytest.importorskip("open_clip")
+    maps, forward = small_bench.text_map.against_forward()
+    found = maps()
+    assert found.shape[:2] == (1, len(small_bench.text_map.NAMES)) and found.max() == 1
+    assert forward().shape == (1, 1000)
+
+
 def test_bench_leaves_out_a_missing_peer(small_bench, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torchcam", None)
     monkeypatch.setitem(sys.modules, "torchcam.methods", None)

@@ -101,6 +101,13 @@ class Clip:
         with torch.inference_mode():
             return self.tower.dense(self._whole(pictures, size)).float().cpu().numpy()
 
+    def dense_rows(self, view, size=100):
+        """Yield (slice, (n, D, h, w) float32) through a view: `dense` of its pictures."""
+        for start in range(0, len(view.ids), size):
+            ids = view.ids[start : start + size]
+            parts = [self.dense([view.image(id)]) for id in ids]
+            yield slice(start, start + len(ids)), np.concatenate(parts)
+
     def last_block(self, pictures, size=None):
         """`LastBlock` of the pictures for Grad-CAM; all of them torch tensors on `device`.
 

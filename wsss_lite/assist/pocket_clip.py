@@ -63,9 +63,7 @@ class PocketClip(Clip):
         import torch
 
         if not on_its_trunk(view):
-            for start in range(0, len(view), size):
-                ids = view.ids[start : start + size]
-                yield slice(start, start + len(ids)), self.dense([view.image(i) for i in ids])
+            yield from super().dense_rows(view, size)
             return
         weight, bias = self.layer
         for piece, features in view.features("final").chunks(size):
