@@ -260,6 +260,20 @@ def test_rows_of_a_view_stand_in_its_order(clip, images):
     np.testing.assert_allclose(clip.trunk_rows(View), rows[[2, 0]], atol=1e-6)
 
 
+def test_dense_rows_of_a_view_come_in_pieces(clip, images):
+    class View:
+        ids = ("c", "a", "b")
+
+        @staticmethod
+        def image(id):
+            return images["abc".index(id)]
+
+    parts = list(clip.dense_rows(View, size=2))
+    assert [(piece.start, piece.stop) for piece, _ in parts] == [(0, 2), (2, 3)]
+    together = np.concatenate([rows for _, rows in parts])
+    np.testing.assert_allclose(together, clip.dense(images)[[2, 0, 1]], atol=1e-5)
+
+
 def test_a_tower_says_what_it_cannot_do(folders, images, clip):
     with pytest.raises(InputError, match="no attention"):
         load_clip(f"local-dir:{folders['timm']}", device="cpu").attention(images)

@@ -96,7 +96,7 @@ def test_the_heat_is_where_the_text_is(prompt, kind):
     for text in ("a boat", "the water"):
         prompt.text.value = text
         heat = prompt.heat()
-        assert heat.shape == (128, 128) and heat.min() >= 0 and heat.max() == pytest.approx(1)
+        assert heat.shape == (128, 128) and heat.min() >= 0 and heat.max() > 0.95
         inside = picture()[1] == 1
         on[text] = heat[inside].sum() / heat.sum()
     assert on["a boat"] > 0.8 and on["the water"] < 0.3

@@ -169,7 +169,7 @@ def load_clip(name="pocket", pretrained=None, device=None):
     if name == "pocket":
         from wsss_lite.assist import pocket_clip
 
-        return pocket_clip.load()
+        return pocket_clip.load(device=device)
     open_clip = real.library("open_clip")
     if pretrained is None and "/" in name and name.partition("/")[0] in open_clip.list_models():
         name, _, pretrained = name.partition("/")
