@@ -107,6 +107,7 @@ def test_the_maps_are_those_of_the_package(prompt):
     clip, tags = prompt.clip, np.ones((1, 1), bool)
     dense = torch.tensor(clip.dense([picture()[0]]))
     text, rivals = clip.texts(["a boat"]), clip.texts(prompt.rivals())
+    prompt.map.value = "probability"
     soft = text_maps.softmax_maps(dense, text, rivals, clip.scale, tags)[0, 0]
     plain = text_maps.cosine_maps(dense, text, tags)[0, 0]
     assert torch.allclose(prompt.raw() / prompt.raw().max(), soft, atol=1e-6)
@@ -160,7 +161,8 @@ def test_words_that_were_never_read_are_named(prompt):
 
 
 def test_each_model_has_its_own_words():
-    assert {"horse", "pony", "water"} <= words_of("pocket")
+    assert {"horse", "ponies", "people", "water"} <= words_of("pocket")
+    assert not {"sofa", "couch", "motorcycle"} & words_of("pocket")  # names of no scene's class
     held = words_of("pocket-held-out")
     assert "boat" in held and not {"horse", "ponies", "bird", "fowl"} & held
     assert words_of("ViT-B-16/openai") is None
@@ -180,14 +182,14 @@ def test_on_a_photograph_the_pocket_model_says_what_it_has_seen(prompt):
 
 def test_without_rivals_there_are_cosines_and_it_says_so(prompt):
     prompt.against.value = " , ?"
-    assert prompt.state()["kind"] == "cosine" and prompt.map.value == "probability"
+    assert prompt.state()["kind"] == "cosine" and prompt.map.value == "Grad-CAM"
     assert "no text to compete with" in prompt.note.value
     prompt.map.value = "cosine"
     assert "compete" not in prompt.note.value
 
 
 def test_a_rival_takes_its_places_away(prompt):
-    prompt.against.value = "water"
+    prompt.map.value, prompt.against.value = "probability", "water"
     some = prompt.heat()
     prompt.against.value = "water, grass"
     both = prompt.heat()
@@ -211,6 +213,7 @@ def test_a_text_that_is_too_long_is_called_so(prompt):
 
 
 def test_pictures_and_texts_are_embedded_once(prompt):
+    prompt.map.value = "probability"
     prompt.picture.value = "photo"
     before = len(prompt.clip.asked)
     for kind in ("cosine", "probability"):

@@ -113,10 +113,14 @@ def pick(rng, choices):
     return choices[int(rng.integers(len(choices)))]
 
 
-def every_word():
-    """Sorted list of the words that captions can hold: what the vocabulary must not cut up."""
+def every_word(classes=tuple(SYNONYMS)):
+    """Sorted list of the words that captions of scenes with these classes can hold.
+
+    By default with all names that are known: what the vocabulary must not cut up.
+    """
     said = [*TEMPLATES, *COUNT, "a an and"]
-    for table in (WHERE, ALONE, MORE, PLURAL, POSE, REST, SYNONYMS):
+    for table in (WHERE, ALONE, MORE, POSE, REST):
         said += [text for texts in table.values() for text in texts]
-    said += [name + "s" for names in SYNONYMS.values() for name in names]
+    for name in (name for cls in classes for name in SYNONYMS[cls]):
+        said += [name, name + "s", *PLURAL.get(name, ())]
     return sorted({word for text in said for word in text.replace("{}", " ").split()})

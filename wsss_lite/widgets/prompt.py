@@ -12,12 +12,13 @@ from wsss_lite.assist import captions
 from wsss_lite.assist.grad_cam import grad_cam_picture
 from wsss_lite.assist.pocket_clip import HELD_OUT
 from wsss_lite.assist.prompts import SYNONYMS
+from wsss_lite.data.casting import CLASSES
 from wsss_lite.maps.cam import normalise, relu
 from wsss_lite.maps.text import similarity
 from wsss_lite.refine.threshold import upsample
 from wsss_lite.widgets.base import Described, Panel, heat_over, prepared
 
-KINDS = ("cosine", "probability", "Grad-CAM")
+KINDS = ("Grad-CAM", "probability", "cosine")
 AGAINST = "water, rails, road, grass, sky, room"
 POCKET = "pocket"  # how the names of the models begin that have read captions of scenes only
 
@@ -31,7 +32,8 @@ class Prompt(Panel):
 
     The controls are `picture`, `text`, `against` (texts that compete, with commas between) and
     `map`, one of `KINDS`: setting their `.value` does what typing and Enter do, and `state()`
-    says what is shown. A picture goes through the image tower once, a text through the text tower once.
+    says what is shown. Places of a picture and texts are embedded once; each Grad-CAM takes a
+    forward pass.
     """
 
     kind = "prompt"
@@ -44,7 +46,7 @@ class Prompt(Panel):
         small = prepared(images.values(), [masks.get(name) for name in self.names])
         self.images, self.masks = (dict(zip(self.names, part)) for part in small)
         self.photos, self.known = set(photos), words_of(clip.name)
-        self._dense, self._rows, self._texts = {}, {}, {}
+        self._dense, self._rows, self._texts, self._last = {}, {}, {}, (None, None)
         self._build(text)
         self._draw()
 
@@ -57,7 +59,7 @@ class Prompt(Panel):
         self.against = widgets.Text(
             AGAINST, description="against", placeholder="texts, with commas between", **said
         )
-        self.map = widgets.Dropdown(options=KINDS, value=KINDS[1], description="map")
+        self.map = widgets.Dropdown(options=KINDS, description="map")
         self.original, self.image, self.note = Described(), Described(), widgets.HTML()
         self.image.add_class("wsss-prompt-view")
         rows = [self.picture, self.text], [self.map, self.against], [self.original, self.image]
@@ -87,7 +89,7 @@ class Prompt(Panel):
 
     def shown(self):
         """The kind of map: cosines where nothing is there to compete with."""
-        return self.map.value if self.rivals() else KINDS[0]
+        return self.map.value if self.rivals() else "cosine"
 
     def vectors(self, texts):
         """(K, D) float32, unit length."""
@@ -105,7 +107,12 @@ class Prompt(Panel):
 
     def raw(self):
         """(h, w) cosines, probabilities or evidence of the text, as they come."""
-        texts, kind = [self.typed(), *self.rivals()], self.shown()
+        key = (self.picture.value, self.shown(), self.typed(), *self.rivals())
+        if self._last[0] != key:
+            self._last = key, self._fresh(self.shown(), [self.typed(), *self.rivals()])
+        return self._last[1]
+
+    def _fresh(self, kind, texts):
         if kind == "Grad-CAM":
             one, others = np.split(self.vectors(texts), [1])
             there = np.ones(1, bool)
@@ -216,10 +223,8 @@ def words_of(name):
     """The set of words in the captions that a pocket model has read; None for any other."""
     if not name.startswith(POCKET):
         return None
-    heard = set(captions.every_word())
-    if name.endswith("held-out"):
-        heard -= {form for cls in HELD_OUT for form in forms(cls)}
-    return heard
+    without = HELD_OUT if name.endswith("held-out") else ()
+    return set(captions.every_word([cls for cls in CLASSES if cls not in without]))
 
 
 def forms(cls):
