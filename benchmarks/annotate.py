@@ -17,7 +17,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from benchmarks.bench import VOC_SIZE, one_thread
+from benchmarks.timing import VOC_SIZE, one_thread
 from wsss_lite.data import weak
 from wsss_lite.data.annotation import Annotation, points_map
 from wsss_lite.data.scenes import draw

@@ -8,16 +8,16 @@ with one line on standard error.
 """
 
 import argparse
-import contextlib
 import copy
 import json
 import sys
-import time
 
 import cv2
 import numpy as np
 import torch
 
+from benchmarks import annotate, walk
+from benchmarks.timing import VOC_SIZE, milliseconds, one_thread
 from wsss_lite.data.scenes import draw
 from wsss_lite.maps.cam import cam
 from wsss_lite.nets.trunk import Trunk  # mends torchvision, which the peers import
@@ -27,7 +27,6 @@ from wsss_lite.score import Scores, confusion
 
 PRESENT = (281, 207, 339)  # ImageNet numbers of three classes: tabby, golden retriever, sorrel
 LABELS = 21  # PASCAL VOC with background
-VOC_SIZE = (375, 500)  # (H, W) of a usual VOC picture
 REPEATS = 15
 SLOW_MS = 500  # above this, a third of the repetitions will do
 
@@ -63,8 +62,6 @@ def measure(repeats=REPEATS):
 
 def walk_row():
     """The random walk of PSA and IRN; of its dense peer one squaring in eight is measured."""
-    from benchmarks import walk  # which takes its clock from here
-
     row = walk.measure()
     peer = f"dense squaring (extrapolated), {row['smaller']:g}x the memory"
     return {"what": "walk", "ours_ms": row["sparse_ms"], "peer": peer,
@@ -73,27 +70,12 @@ def walk_row():
 
 def annotator_rows():
     """The annotator's engines on a drawing of VOC's size, beside the time that is promised."""
-    from benchmarks import annotate  # which takes its clock from here
-
     size = f"{VOC_SIZE[1]}x{VOC_SIZE[0]}"
     return [
         {"what": "draw", "ours_ms": row["ms"], "peer": f"promise: {row['kind']} by {row['engine']}",
          "peer_ms": annotate.PROMISED_MS, "ratio": round(annotate.PROMISED_MS / row["ms"], 2)}
         for row in annotate.measure() if row["size"] == size
     ]  # fmt: skip
-
-
-@contextlib.contextmanager
-def one_thread():
-    """torch and OpenCV on one thread, as before afterwards."""
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        cv2.setNumThreads(before[1])
 
 
 def race(what, peer, ours, theirs, repeats):
@@ -109,12 +91,6 @@ def race(what, peer, ours, theirs, repeats):
         "peer_ms": round(peer_ms, 2),
         "ratio": round(peer_ms / ours_ms, 3),
     }
-
-
-def milliseconds(function):
-    start = time.perf_counter()
-    function()
-    return 1e3 * (time.perf_counter() - start)
 
 
 # ------------------------------------------------------------------------------------------- CAM

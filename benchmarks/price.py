@@ -1,6 +1,6 @@
 """What a budget of annotation buys: mIoU on test, by kind of label, alone and mixed.
 
-    python -m benchmarks.price
+    python -m benchmarks.price [SEED ...]
 
 A budget is spent on pictures of one kind of label, or by halves on pictures of two kinds, at the
 seconds of `data.weak.ANNOTATION_SECONDS`. The 20 tune masks are part of it for every weak kind, as
@@ -13,19 +13,20 @@ hour on one core. Chapter 14 draws it.
 """
 
 import json
+import sys
 import time
 
 import numpy as np
 
 from wsss_lite import results
 from wsss_lite.data.weak import ANNOTATION_SECONDS
-from wsss_lite.files import atomic
+from wsss_lite.files import atomic, lock
 from wsss_lite.lab import Lab
 from wsss_lite.registry import find
 from wsss_lite.score import Scores
 
 HOURS = (2, 4, 7, 12)
-MIXED_HOURS = (4, 7)
+MIXED_HOURS = (7,)
 BEST = {
     "tags": "best-tags",
     "points": "best-points",
@@ -95,11 +96,24 @@ def recorded(lab, counts, seed):
     return json.loads(path.read_text(encoding="utf-8"))["row"]["miou_test"]
 
 
-def main():
+def kept():
+    """What was recorded so far."""
+    return json.loads(where().read_text(encoding="utf-8")) if where().is_file() else []
+
+
+def keep(entry):
+    """Write one point in place of an older one; two processes may work on seeds of their own."""
+    same = ("pictures", "seed", "methods")
+    with lock(where().with_suffix(".lock")):
+        others = [e for e in kept() if any(e[k] != entry[k] for k in same)]
+        with atomic(where()) as path:
+            path.write_text(json.dumps([*others, entry], indent=1) + "\n", encoding="utf-8")
+
+
+def main(seeds):
     lab = Lab()
     tune, most = len(lab.tune), len(lab.train)
-    kept = json.loads(where().read_text(encoding="utf-8")) if where().is_file() else []
-    for seed in results.SEEDS:
+    for seed in seeds:
         for kinds, counts in jobs(tune, most):
             key = {
                 "pictures": counts,
@@ -108,21 +122,18 @@ def main():
                 "code": [results.code_hash(find(BEST[k])) for k in kinds],
                 "world": lab.world.fingerprint()[:16],
             }
-            if any(key.items() <= entry.items() for entry in kept):
+            if any(key.items() <= entry.items() for entry in kept()):
                 continue
             cpu = time.process_time()
             miou = recorded(lab, counts, seed) or run(lab, counts, seed)
-            entry = key | {
+            cost = {
                 "hours": round(spent(counts, tune), 2),
                 "miou_test": miou,
                 "cpu_seconds": round(time.process_time() - cpu, 1),
             }
-            same = ("pictures", "seed", "methods")
-            kept = [e for e in kept if any(e[k] != entry[k] for k in same)] + [entry]
-            with atomic(where()) as path:
-                path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-            print(" + ".join(kinds), counts, f"{entry['hours']} h, seed {seed}: {miou}", flush=True)
+            keep(key | cost)
+            print(" + ".join(kinds), counts, f"seed {seed}: {cost}", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    main([int(word) for word in sys.argv[1:]] or results.SEEDS)

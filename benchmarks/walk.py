@@ -16,7 +16,7 @@ import sys
 
 import numpy as np
 
-from benchmarks.bench import VOC_SIZE, milliseconds, one_thread
+from benchmarks.timing import VOC_SIZE, milliseconds, one_thread
 from wsss_lite.refine.walk import grid_pairs, transition, walk
 
 STRIDE, RADIUS, SQUARINGS, CLASSES = 4, 5, 8, 3

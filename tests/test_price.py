@@ -50,3 +50,13 @@ def test_a_mixture_learns_from_both_halves(tiny, trunk, session_cache, monkeypat
     assert 0 <= miou <= 1 and len(seen) == 2 * half
     filled = [n for n in seen if (seen[n] != lab.world.mask(n)).any()]
     assert 0 < len(filled) <= half  # filled boxes are no masks, and the masks are as they were
+
+
+def test_a_point_is_kept_once_and_replaced_when_it_is_computed_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(price, "where", lambda: tmp_path / "price.json")
+    point = {"pictures": {"boxes": 4}, "seed": 0, "methods": ["box-fill"], "miou_test": 0.1}
+    price.keep(point)
+    price.keep(point | {"seed": 1})
+    price.keep(point | {"miou_test": 0.2})
+    assert [(e["seed"], e["miou_test"]) for e in price.kept()] == [(1, 0.1), (0, 0.2)]
+    assert not (tmp_path / "price.lock").exists()

@@ -14,10 +14,10 @@ from wsss_lite.registry import register
     year=2026,
     produces="labels",
 )
-def best_boxes(view, seed=0, epochs=8, lines=0.5, smooth=30.0, spread=0.05, crf=CRF(colour_std=6)):
+def best_boxes(view, seed=0, epochs=16, lines=0.5, smooth=30.0, spread=0.05, crf=CRF(colour_std=6)):
     """Tight lines asked for less, like-coloured neighbours more, and a CRF that looks closer.
 
-    bbtp with other knobs, all of which were chosen on val: `spread` lets neighbours of another
+    bbtp with other knobs and twice the epochs, all chosen on val: `spread` lets neighbours of another
     colour differ, as in BoxInst (CVPR 2021). epochs: 0 gives box-fill.
     Which share of its box an object fills is not asked for. It cannot be learnt from boxes:
     GrabCut's own rates are far off (a bird fills 0.4 of its box, GrabCut says 0.7), and rates taken
