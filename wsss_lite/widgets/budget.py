@@ -12,8 +12,8 @@ from wsss_lite.widgets.base import Described, Panel
 
 TUNE = 20  # pictures with a mask and a label, which every weak kind pays for besides
 CALLED = {"full": "masks"}
-AXIS = np.geomspace(1, 100, 160)  # hours
-TICKS = (1, 2, 4, 7, 12, 25, 50, 100)
+AXIS = np.geomspace(1, 75, 160)  # hours
+TICKS = (1, 2, 4, 7, 12, 25, 50)
 LONGEST = {"tags": 60, "points": 60, "scribbles": 120, "boxes": 120, "full": 480}  # of the sliders
 
 
@@ -70,9 +70,11 @@ def drawing(runs, seconds, tune=TUNE, stock=1000, budget=None, *, alt):
         ax = fig.add_subplot(xscale="log", xlabel=label, ylabel="mIoU on test")
         for k, (kind, recorded) in enumerate(runs.items()):
             style = {"color": show.LINES[k], "linestyle": show.DASHES[k % len(show.DASHES)]}
-            counts = [bought(kind, hours, seconds, tune, stock) for hours in AXIS]
+            counts = np.array([bought(kind, hours, seconds, tune, stock) for hours in AXIS])
             line = between(recorded, counts).mean(-1)
-            ax.plot(AXIS, line, label=CALLED.get(kind, kind), **style)
+            ax.plot(AXIS, line, alpha=0.3, **style)  # nothing left to buy
+            buying = np.where(counts < stock, line, np.nan)
+            ax.plot(AXIS, buying, label=CALLED.get(kind, kind), **style)
             known = [n for n in sorted(recorded) if n <= stock]
             mean, half = np.reshape([interval(recorded[n])[:2] for n in known], (-1, 2)).T
             at = [cost(kind, n, seconds, tune) for n in known]
@@ -111,8 +113,8 @@ class Budget(Panel):
             high = max(LONGEST.get(kind, 480), round(value))
             name = CALLED.get(kind, kind)
             self.price[kind] = widgets.IntSlider(round(value), 1, high, description=f"{name}, s")
-        self.hours = widgets.FloatLogSlider(
-            hours, min=0, max=2, step=0.02, description="hours", readout_format=".1f"
+        self.hours = widgets.FloatSlider(
+            hours, min=1, max=70, step=0.5, description="hours", readout_format=".1f"
         )
         self.stock = widgets.IntSlider(stock, 20, self.most, 10, description="pictures")
         self.tune = widgets.Checkbox(True, description="count the tune masks", indent=False)
