@@ -253,6 +253,15 @@ def test_a_registered_method_is_an_engine(name, trunk):
     assert not made.mask().any()  # nothing drawn: nothing is run
 
 
+def test_an_engine_loads_a_trunk_where_it_is_given_none():
+    image, mask = picture()
+    made = Annotator(image, NAMES, mask, engines=method_engines(NAMES, ["scribble-pixels"]))
+    made.draw_scribble([(50, 40), (50, 60)], "cat")
+    made.draw_scribble([(5, 5), (5, 60)], 0)
+    made.engine.value = ("scribbles", "scribble-pixels")
+    assert made.state()["iou"]["cat"] > 0.5
+
+
 def test_only_methods_for_drawings_are_engines():
     light = method_engines(NAMES)
     assert "sdi" in light["boxes"] and "extreme-grabcut" in light["extreme"]

@@ -23,7 +23,7 @@ from wsss_lite.nets.segmenter import STAGES, predict
 NAME = "drawn"
 
 
-def method_engines(classes, names=None, trunk=None):
+def method_engines(classes, names=None, trunk="lite0"):
     """{kind: {method: function of (image, annotation)}}, to hand to an `Annotator`.
 
     names: methods that learn from boxes, scribbles or points; without, those that do not train and

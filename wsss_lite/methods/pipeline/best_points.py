@@ -22,8 +22,9 @@ from wsss_lite.registry import register
 def best_points(view, seed=0, ground=0.3, crf=CRF(colour_std=6), **knobs):
     """The network of whats-the-point, of which a CRF says where each of the clicked classes ends.
 
-    ground: factor on the probability of the background, of which the network sees too much: its
-    objectness prior leaves out what does not stand out. crf: None gives the labels of
+    ground: factor on the probability of the background, of which the network sees too much when it
+    has learnt from 1000 scenes: its objectness prior leaves out what does not stand out. With a
+    hundred pictures it sees too little, and 1 is better. crf: None gives the labels of
     whats-the-point. knobs: those of whats-the-point.
     """
     made = whats_the_point(view, seed, **knobs)

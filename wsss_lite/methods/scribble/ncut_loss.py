@@ -30,7 +30,8 @@ def ncut_loss(view, seed=0, cut=3.0, reach=0.2, colour=15.0, grid=GRID, epochs=9
     first trains with strokes alone.
     On the scenes it makes good labels among the drawn classes, and a network that is worse than
     without the loss on new pictures, where no stroke says which classes there are: each class is
-    charged relative to its own volume, so that nothing speaks against one that is not there.
+    charged relative to its own volume, so that a class that is not there costs less as half of the
+    ground than as a trace of it everywhere.
     """
     strokes = drawn(view)
     if not cut:
