@@ -26,10 +26,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from wsss_lite.assist import shipped
+from wsss_lite.assist import as_picture, shipped
 from wsss_lite.assist.lessons import STAGES
 from wsss_lite.assist.sam import Embedding, Promptable, prompts
-from wsss_lite.errors import InputError
 from wsss_lite.files import data_dir
 from wsss_lite.nets.prompted import CERTAIN, OPEN, SIDE, Prompted, ambiguous, drawn
 
@@ -54,10 +53,7 @@ class PocketSam(Promptable):
 
         InputError unless the picture is (H, W, 3) uint8.
         """
-        image = np.asarray(image)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise InputError("A picture is an (H, W, 3) array of uint8, RGB; read it with "
-                             "wsss_lite.data.images.read_image.")  # fmt: skip
+        image = as_picture(image)
         found = self.trunk([image], STAGES)
         picture = small([image]).to(self.trunk.device)
         return Embedding(image.shape[:2], self.net.look([found[s] for s in STAGES], picture))
