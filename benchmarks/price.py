@@ -11,6 +11,7 @@ labels.
 
 Writes data/results/price.json, run after run, and goes on where it stopped; an hour and a half on
 one core. A point of older code stands where the row of its method does (`wsss_lite.results`).
+Chapter 14 draws it.
 """
 
 import json

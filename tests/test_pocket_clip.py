@@ -203,13 +203,6 @@ def test_training_learns_and_repeats_itself(wide_trunk, tmp_path):
     assert not any(p.requires_grad for p in model.visual.trunk.parameters())
 
 
-def test_a_remake_that_scores_differently_is_not_written():
-    recorded = {"map_val": 0.8, "tolerance": 0.03}
-    train_clip.within_tolerance({"map_val": 0.78}, recorded, "pocket")
-    with pytest.raises(InputError, match="0.700 mAP"):
-        train_clip.within_tolerance({"map_val": 0.7}, recorded, "pocket")
-
-
 def test_what_is_written_can_be_read(wide_trunk, tmp_path):
     model, _ = train_clip.blank(tmp_path / "made", wide_trunk, seed=0)
     train_clip.write(tmp_path / "new", model, tmp_path / "made", wide_trunk, {"map_val": 0.5})

@@ -259,7 +259,7 @@ def test_the_command_makes_a_tagger(tiny, trunk, quick, tmp_path, monkeypatch, c
     monkeypatch.setattr(train_tagger, "PocketVOC", lambda: open_world(str(tiny)))
     monkeypatch.setattr(train_tagger, "Trunk", lambda *a, **k: trunk)
     monkeypatch.setattr(train_tagger, "said_of", lambda world, ids: said_of(len(ids)))
-    train_tagger.main(["--scenes", "5", "--out", str(tmp_path)])
+    train_tagger.main(["--scenes", "5", "--out", str(tmp_path), "--force"])
     read = pocket_tagger.load(trunk, tmp_path / "pocket_tagger")
     assert read.facts["scenes"] == 5 and 0 <= read.facts["map_val"] <= 1
     assert read.words == tuple(vocabulary(said_of(5)[:4]))  # the last one is for the thresholds

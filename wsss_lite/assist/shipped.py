@@ -67,3 +67,13 @@ def moved(now, then, tolerance, what):
     if abs(now - then) > tolerance:
         raise InputError(f"{what} came out at {now:.3f} on val, {then:.3f} are recorded: the "
                          "difference is larger than rounding explains; --force writes it anyway.")
+
+
+def remade(folder, key, scores, tolerance, what):
+    """InputError when `scores[key]` of a remade model is not near to what a folder has recorded.
+
+    Where nothing is recorded anything goes.
+    """
+    before = Path(folder) / FACTS
+    if before.exists():
+        moved(scores[key], json.loads(before.read_text())[key], tolerance, what)

@@ -279,9 +279,8 @@ def main(arguments=None):
         print(f"{name}: {json.dumps(scores)}", flush=True)
         if options.evaluate:
             continue
-        if (target / shipped.FACTS).exists() and not options.force:
-            then = json.loads((target / shipped.FACTS).read_text())
-            shipped.moved(scores["ap_val"], then["ap_val"], TOLERANCE, name)
+        if not options.force:
+            shipped.remade(target, "ap_val", scores, TOLERANCE, name)
         facts = done.facts | {"name": name, "held_out": list(held_out), "clip": clip_hash(),
                               "scenes": len(done.lessons), "epochs": done.epochs,
                               "tolerance": TOLERANCE, **scores}  # fmt: skip

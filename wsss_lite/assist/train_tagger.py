@@ -196,10 +196,8 @@ def main(arguments=None):
     tagger = make(summaries(ids, trunk, bank), said_of(world, ids), trunk)
     scores = val_scores(tagger, trunk)
     print(json.dumps(scores), flush=True)
-    recorded = weights_folder() / shipped.FACTS
-    if recorded.exists() and not options.force:
-        then = json.loads(recorded.read_text())["map_val"]
-        shipped.moved(scores["map_val"], then, TOLERANCE, "The pocket tagger")
+    if not options.force:
+        shipped.remade(weights_folder(), "map_val", scores, TOLERANCE, "The pocket tagger")
     facts = {"name": "pocket", "scenes": len(ids), "captions": SAID, "tolerance": TOLERANCE,
              "words": tagger.words, "thresholds": [round(float(v), 4) for v in tagger.thresholds],
              **scores}  # fmt: skip
