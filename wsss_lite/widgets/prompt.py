@@ -66,6 +66,8 @@ class Prompt(Panel):
         self._lay_out(*rows)
         self.box.children = (*self.box.children, self.note)
         self._listen(*rows[0], *rows[1])
+        for control in (*rows[0], *rows[1]):
+            control.layout.max_width = "100%"  # of a narrow window
 
     def _draw(self, change=None):
         """Show what the controls say."""
@@ -274,4 +276,4 @@ def _numbers(state):
 
 def _note(sentences):
     text = escape(" ".join(sentences))
-    return f'<p class="wsss-prompt-note" aria-live="polite" style="margin:0">{text}</p>'
+    return f'<p class="wsss-prompt-note" role="status" style="margin:0">{text}</p>'
