@@ -203,7 +203,7 @@ class Prompter(Panel):
         asked = self.asked_over(image)
         pictures, titles = [asked], [_spoken(state["acts"])]
         for k, iou in enumerate(state["predicted"]):
-            pictures.append(_enlarged(blended(image, self._masks[k])))
+            pictures.append(blended(image, self._masks[k]))
             titles.append(f"predicted IoU {iou:.2f}")
         if state["iou"] is not None:
             titles[state["shown"]] += f", true {state['iou']:.2f}"
