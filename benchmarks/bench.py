@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks import annotate, text_map, walk
+from benchmarks import annotate, assisted, text_map, walk
 from benchmarks.timing import VOC_SIZE, milliseconds, one_thread
 from wsss_lite.data.scenes import draw
+from wsss_lite.errors import InputError
 from wsss_lite.maps.cam import cam
 from wsss_lite.nets.trunk import Trunk  # mends torchvision, which the peers import
 from wsss_lite.refine import crf
@@ -41,9 +42,12 @@ def main(argv=None, as_json=False):
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    print(f"{'what':6} {'ours ms':>9} {'peer ms':>9} {'ratio':>6}  peer")
+    print(f"{'what':8} {'ours ms':>9} {'peer ms':>9} {'ratio':>6}  peer")
     for row in rows:
-        print("{what:6} {ours_ms:9.1f} {peer_ms:9.1f} {ratio:6.2f}  {peer}".format(**row))
+        print("{what:8} {ours_ms:9.1f} {peer_ms:9.1f} {ratio:6.2f}  {peer}".format(**row))
+        if row["what"] == "pipeline":
+            rate = 1e3 * assisted.PICTURES / row["ours_ms"]
+            print(f"{'':8} picture to tags to boxes to masks: {rate:.1f} pictures a second")
 
 
 def measure(repeats=REPEATS):
@@ -55,6 +59,9 @@ def measure(repeats=REPEATS):
                 ours, theirs = make()
             except ImportError as error:
                 print(f"bench: {peer} is left out ({error.name} is missing)", file=sys.stderr)
+                continue
+            except InputError as error:  # weights that are not there
+                print(f"bench: {what} beside {peer} is left out: {error}", file=sys.stderr)
                 continue
             rows.append(race(what, peer, ours, theirs, repeats))
     return rows
@@ -218,6 +225,21 @@ def crf_against_all_labels():
     return lambda: crf.dense_crf(image, present), lambda: crf.dense_crf(image, every)
 
 
+# -------------------------------------------------------------------------------- large models
+
+
+def voc_picture():
+    return cv2.resize(draw(0).image, VOC_SIZE[::-1])
+
+
+def sam_against_processor():
+    return assisted.sam_against(assisted.theirs_each, voc_picture())
+
+
+def sam_against_kept():
+    return assisted.sam_against(assisted.theirs_once, voc_picture())
+
+
 CASES = (
     ("cam", "forward", cam_against_forward),
     ("cam", "torchcam", cam_against_torchcam),
@@ -226,6 +248,10 @@ CASES = (
     ("miou", "torchmetrics unchecked", miou_against_unchecked),
     ("crf", "all labels", crf_against_all_labels),
     ("text", "forward", text_map.against_forward),
+    ("sam", "transformers, picture and box each time", sam_against_processor),
+    ("sam", "transformers, embedding kept", sam_against_kept),
+    ("prompt", "encoding the picture (pocket SAM)", assisted.decode_against_encode),
+    ("pipeline", "forward", assisted.pipeline_against_forward),
 )
 
 

@@ -14,6 +14,7 @@ from tiny_world import METHODS, TRAIN
 
 from wsss_lite import cli
 from wsss_lite.data.photos import PhotoWorld
+from wsss_lite.errors import InputError
 
 KEYS = (
     "schema method category supervision needs world split images seed threshold refine miou_maps "
@@ -288,6 +289,32 @@ def test_bench_leaves_out_a_missing_peer(small_bench, monkeypatch, capsys):
     monkeypatch.setattr(small_bench, "CASES", cases)
     assert small_bench.measure(repeats=1) == []
     assert capsys.readouterr().err.startswith("bench: torchcam is left out (")
+
+
+def test_bench_compares_equal_masks_of_sam(small_bench):
+    pytest.importorskip("transformers")
+    for case in (small_bench.sam_against_processor, small_bench.sam_against_kept):
+        ours, theirs = (run() for run in case())
+        assert ours.shape == (small_bench.assisted.BOXES, 3, *small_bench.VOC_SIZE)
+        assert ours.any() and not ours.all() and (ours != theirs).mean() < 1e-4
+
+    def other(sam, image, boxes):
+        return ~small_bench.assisted.ours_once(sam, image, boxes)
+
+    with pytest.raises(AssertionError, match="100.00% of the pixels"):
+        small_bench.assisted.sam_against(other, small_bench.voc_picture())
+
+
+def test_bench_leaves_out_a_model_without_weights(small_bench, monkeypatch, capsys):
+    def missing(*_):
+        raise InputError("net.safetensors is missing.")
+
+    monkeypatch.setattr(small_bench.assisted, "load_tagger", missing)
+    cases = [c for c in small_bench.CASES if c[0] == "pipeline"]
+    monkeypatch.setattr(small_bench, "CASES", cases)
+    assert small_bench.measure(repeats=1) == []
+    said = capsys.readouterr().err
+    assert said == "bench: pipeline beside forward is left out: net.safetensors is missing.\n"
 
 
 def test_bench_restores_the_threads(small_bench):
