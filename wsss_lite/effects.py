@@ -1,7 +1,8 @@
 """Twenty effects that the surveys name, each as a comparison of two recorded scores.
 
+    found = scores("pocket")
     for effect in EFFECTS:
-        print(effect.name, judge(effect, scores("pocket")).verdict)
+        print(effect.name, judge(effect, found).verdict)
 
 An effect says: the first score is higher than the second. The list follows the surveys, a mechanism
 a line and at least one of every family. Two rules say which score: where both methods make
@@ -18,7 +19,6 @@ from wsss_lite import results
 
 MAPS, CRF, LAST = "miou_maps", "miou_pseudo", "last"
 STAGES = ("miou_test", "miou_pseudo", "miou_maps")  # the last one first
-VERDICTS = ("holds", "tie", "fails", "one run: same sign", "one run: other sign", "not recorded")
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,21 @@ EFFECTS = (
 
 @dataclass(frozen=True)
 class Judged:
-    """What the store says of an effect: difference and its two standard errors (nan: one run)."""
+    """What the store says of an effect: a word, difference and its two standard errors, runs.
+
+    verdict: "holds", "tie" or "fails"; of a single run, which has no error (nan), "same sign",
+    "other sign" or "no difference"; "not recorded".
+    """
 
     verdict: str
     difference: float = np.nan
     noise: float = np.nan
     seeds: int = 0
+
+    @property
+    def sign(self):
+        """Whether the sign is the paper's; None where that cannot be said."""
+        return None if not self.difference or np.isnan(self.difference) else self.difference > 0
 
 
 def scores(world="pocket", where=None):
@@ -133,8 +142,8 @@ def judge(effect, found):
     difference = np.subtract(*np.transpose(pairs))
     mean, count = float(difference.mean()), len(pairs)
     if count == 1:
-        sign = "same" if mean > 0 else "other" if mean < 0 else "no"
-        return Judged(f"one run: {sign} sign", mean, np.nan, 1)
+        verdict = "same sign" if mean > 0 else "other sign" if mean < 0 else "no difference"
+        return Judged(verdict, mean, np.nan, 1)
     noise = float(2 * difference.std(ddof=1) / np.sqrt(count))
     verdict = "holds" if mean > noise else "fails" if mean < -noise else "tie"
     return Judged(verdict, mean, noise, count)
