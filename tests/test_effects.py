@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wsss_lite import effects, results
-from wsss_lite.effects import CRF, EFFECTS, LAST, MAPS, Effect, judge
+from wsss_lite.effects import CRF, EFFECTS, LAST, MAPS, Effect, Judged, judge
 from wsss_lite.registry import methods
 
 PLAIN = Effect("one over the other", ("one", MAPS), ("other", MAPS), "because", "key", "S1")
@@ -105,6 +105,23 @@ def test_scores_come_from_the_store_with_what_is_derived(monkeypatch):
     monkeypatch.setattr(results, "read", lambda world, where: [entry])
     scores = effects.scores("pocket")["cam"][1]
     assert scores["precision_boat"] == pytest.approx(9 / 11) and scores[LAST] == 0.5
+
+
+def test_the_chart_has_a_mark_for_each_world_and_leaves_out_what_nobody_recorded():
+    verdicts = {
+        "scenes": {"a": Judged("holds", 0.02, 0.01, 3), "b": Judged("fails", -0.03, 0.01, 3),
+                   "c": Judged("not recorded")},
+        "photographs": {"a": Judged("same sign", 0.05, np.nan, 1), "b": Judged("not recorded"),
+                        "c": Judged("not recorded")},
+    }  # fmt: skip
+    axis = effects.chart(verdicts, alt="two effects").drawing.axes[0]
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["b", "a"]
+    named = [t.get_text() for t in axis.get_legend().get_texts()]
+    assert named == ["scenes, 3 runs", "photographs, 1 run"]
+    lines = [line for line in axis.lines if line.get_marker() in ("o", "D")]
+    drawn = [np.asarray(line.get_xdata(), float) for line in lines]
+    assert np.allclose(drawn[0], [-3, 2]) and np.allclose(drawn[1], [np.nan, 5], equal_nan=True)
+    assert effects.chart({"scenes": {}}, alt="nothing").drawing.axes[0].get_legend() is None
 
 
 def test_in_the_course_s_own_store_all_but_the_assisted_can_be_judged():

@@ -1,4 +1,4 @@
-"""Rank agreement: Kendall's tau is SciPy's, its interval behaves, quotations are read as written."""
+"""Rank agreement: Kendall's tau is SciPy's, its interval behaves, quotations are read as is."""
 
 import types
 

@@ -103,7 +103,8 @@ def test_a_write_that_is_interrupted_leaves_no_row_and_is_done_again(
     store = tmp_path / "wsss-lite-out" / "results"
     assert not list(store.rglob("*.json"))
     assert cli.main(["run", "--all", "--world", str(tiny), "--seed", "0"]) == 0
-    assert runs.count(("full", 0, "segmenter")) == 2 and len(list(store.rglob("*.json"))) == len(FEW)
+    assert runs.count(("full", 0, "segmenter")) == 2
+    assert len(list(store.rglob("*.json"))) == len(FEW)
 
 
 def test_only_stale_rows_are_computed_again(tiny, quick, few, runs, monkeypatch, capsys):
@@ -130,7 +131,7 @@ def test_a_changed_folder_is_another_world(tiny, quick, few, runs, monkeypatch):
 def test_without_masks_the_permitted_masks_are_written(
     maskless, quick, few, runs, capsys, tmp_path
 ):
-    """Boxes lie in the annotations; strokes would have to be drawn from masks, and full needs them."""
+    """Boxes lie in the annotations; strokes are simulated from masks, and full needs them."""
     line = ["run", "--all", "--world", str(maskless)]
     assert cli.main(line) == 0
     assert {r[0] for r in runs} == {"cam", "cam-imagenet", "grad-cam", "box-fill"}

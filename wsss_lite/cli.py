@@ -182,7 +182,8 @@ def run_all(arguments, lab):
     from wsss_lite.registry import find
 
     name, scored = lab.world.name, lab.world.has_masks
-    where = results.store_for(lab, arguments.out or OWN_OUTPUT)
+    own = results.store_for(lab, arguments.out or OWN_OUTPUT)
+    where = results.folder() if arguments.world == "pocket" else own  # even where all is stale
     jobs = results.jobs_of(name, "segmenter" if lab.test and scored else "pseudo")
     jobs = [job for job in jobs if arguments.seed in (None, job[1])]
 

@@ -176,6 +176,9 @@ def _axes(ax, x, at):
         ax.minorticks_off()
     elif x == "seconds":
         ax.set_xscale("log")
+        ticks = [t for t in (5, 10, 20, 50, 100, 200, 400) if across.min() <= t <= across.max()]
+        ax.set_xticks(ticks, [str(t) for t in ticks])
+        ax.minorticks_off()
 
 
 def _beside(ax, at, table, first=()):

@@ -116,20 +116,15 @@ class Ladder(Panel):
         return chart(self.chosen(), state["across"], state["up"], label, alt=alt)
 
     def _html(self, state):
-        """The first rows of the table, the number sorted by in bold."""
-        cell = '<td style="text-align:right;padding:1px 8px">{}</td>'
-        heads = "".join(cell.format(f"<b>{h}</b>" if k == state["sort"] else h)
-                        for k, h in HEADS.items())  # fmt: skip
-        lines = [f'<tr><td style="padding:1px 8px">method</td><td>labels</td>{heads}</tr>']
+        """The first rows of the table, the number sorted by first and in bold."""
+        keys = [state["sort"], *(key for key in HEADS if key != state["sort"])]
+        lines = [_line("method", "labels", [HEADS[key] for key in keys])]
         for name in state["order"][: self.rows.value]:
             facts = self.table_of[name]
-            cells = [_cell(facts, k) for k in HEADS]
-            cells = [f"<b>{c}</b>" if k == state["sort"] else c for k, c in zip(HEADS, cells)]
-            label = escape(name) + "*" * facts["starred"]
-            kind = LOOKS[facts["supervision"]][3]
-            shown = "".join(map(cell.format, cells))
-            lines.append(f'<tr><td style="padding:1px 8px">{label}</td><td>{kind}</td>{shown}</tr>')
-        return f'<table class="wsss-ladder-table">{"".join(lines)}</table>'
+            label, kind = name + "*" * facts["starred"], LOOKS[facts["supervision"]][3]
+            lines.append(_line(label, kind, [_cell(facts, key) for key in keys]))
+        table = f'<table class="wsss-ladder-table">{"".join(lines)}</table>'
+        return f'<div style="overflow-x:auto">{table}</div>'
 
     # ---- without a page that answers
 
@@ -139,6 +134,14 @@ class Ladder(Panel):
 
     def __repr__(self):
         return f"Ladder({len(self.table_of)} methods)"
+
+
+def _line(name, kind, cells):
+    """A row of the table in HTML; the first number is bold."""
+    shown = [f"<b>{cells[0]}</b>", *cells[1:]]
+    words = "".join(f'<td style="padding:1px 8px">{escape(word)}</td>' for word in (name, kind))
+    numbers = (f'<td style="text-align:right;padding:1px 8px">{cell}</td>' for cell in shown)
+    return f"<tr>{words}{''.join(numbers)}</tr>"
 
 
 def _cell(facts, key):
