@@ -155,7 +155,7 @@ def chart(table, x="hours", y="test", label=(), *, alt):
                                label=f"{called}, assisted" if star else called, **style)
         _write_names(ax, [n for n in label if n in spread], spread, table, y)
         if names:
-            ax.legend(loc="upper left" if x == "hours" else "best", fontsize=9)
+            ax.legend(loc="lower right" if x == "hours" else "best", fontsize=9)
     return show.Plot(fig, alt)
 
 
@@ -215,25 +215,28 @@ def _write_names(ax, names, spread, table, y):
         text = name + "*" * table[name]["starred"]
         width = 5.4 * unit * len(text)
         home = ax.transData.transform((across, up))
-        to, box = _free(home, width, side, dots, written, unit)
+        to, rise, box = _free(home, width, side, dots, written, unit)
         written.append(box)
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 2}
-        ax.annotate(text, (across, up), (to / unit, 0), textcoords="offset points", va="center",
-                    fontsize=9, color=colour, ha="left" if to > 0 else "right", zorder=4,
-                    arrowprops=line if abs(to) > 12 * unit else None)  # fmt: skip
+        shifted = {"xytext": (to / unit, rise / unit), "textcoords": "offset points"}
+        ax.annotate(text, (across, up), **shifted, va="center", ha="left" if to > 0 else "right",
+                    fontsize=9, color=colour, zorder=4,
+                    arrowprops=line if abs(to) > 12 * unit or rise else None)  # fmt: skip
 
 
 def _free(home, width, side, dots, written, unit):
-    """(pixels to the side, box) of the nearest place for a text that covers no dot and no text."""
+    """(pixels sideways, upwards, box) of the nearest place for a text that covers nothing."""
     others = dots[np.abs(dots - home).max(1) > 1]
     tall = 5.5 * unit
     for away in np.arange(8, 300, 4) * unit:
-        for to in (side * away, -side * away):
-            x0, x1 = sorted((home[0] + to, home[0] + to + np.sign(to) * width))
-            box = x0 - 3 * unit, home[1] - tall, x1 + 3 * unit, home[1] + tall
-            inside = (others > box[:2]) & (others < box[2:])
-            clash = [b for b in written if box[0] < b[2] and b[0] < box[2]
-                     and box[1] < b[3] and b[1] < box[3]]  # fmt: skip
-            if not inside.all(1).any() and not clash:
-                return to, box
-    return side * 8 * unit, (*home, *home)
+        for rise in (0, 11 * unit, -11 * unit):
+            for to in (side * away, -side * away):
+                x0, x1 = sorted((home[0] + to, home[0] + to + np.sign(to) * width))
+                y = home[1] + rise
+                box = x0 - 3 * unit, y - tall, x1 + 3 * unit, y + tall
+                inside = (others > box[:2]) & (others < box[2:])
+                clash = [b for b in written if box[0] < b[2] and b[0] < box[2]
+                         and box[1] < b[3] and b[1] < box[3]]  # fmt: skip
+                if not inside.all(1).any() and not clash:
+                    return to, rise, box
+    return side * 8 * unit, 0, (*home, *home)
