@@ -187,6 +187,11 @@ def test_a_short_run_of_all_is_not_stored(tiny, quick, few, runs, tmp_path, caps
     assert not (tmp_path / "wsss-lite-out").exists()
 
 
+def test_any_seed_can_be_asked_for(tiny, quick, few, runs):
+    assert cli.main(["run", "--all", "--world", str(tiny), "--seed", "7"]) == 0
+    assert {r[1] for r in runs} == {7} and {r[0] for r in runs} == set(FEW)
+
+
 def test_all_and_names_together_are_a_slip(few, capsys):
     assert cli.main(["run", "cam", "--all"]) == 2
     assert "not both" in capsys.readouterr().err
@@ -210,3 +215,5 @@ def test_jobs_of_a_world(few):
     assert {j[2] for j in results.jobs_of("coco-mini")} == {"pseudo"}
     assert "full" not in {j[0] for j in results.jobs_of("coco-mini")}
     assert ("cam-imagenet", 0, "pseudo") in results.jobs_of("pocket")
+    assert {j[1] for j in results.jobs_of("pocket", seed=1)} == {1}
+    assert "cam-imagenet" not in {j[0] for j in results.jobs_of("pocket", seed=1)}

@@ -184,8 +184,7 @@ def run_all(arguments, lab):
     name, scored = lab.world.name, lab.world.has_masks
     own = results.store_for(lab, arguments.out or OWN_OUTPUT)
     where = results.folder() if arguments.world == "pocket" else own  # even where all is stale
-    jobs = results.jobs_of(name, "segmenter" if lab.test and scored else "pseudo")
-    jobs = [job for job in jobs if arguments.seed in (None, job[1])]
+    jobs = results.jobs_of(name, "segmenter" if lab.test and scored else "pseudo", arguments.seed)
 
     def unwritten(method, seed):  # without scores the masks are the result
         return not scored and seed == jobs[0][1] and not out_of(lab, method, arguments.out).is_dir()

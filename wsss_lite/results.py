@@ -262,8 +262,8 @@ def wanted():
     return sorted(jobs, key=lambda job: in_turn(job[1:]))
 
 
-def jobs_of(world, stop="segmenter"):
-    """[(method, seed, until)] of the rows of a world of that name.
+def jobs_of(world, stop="segmenter", seed=None):
+    """[(method, seed, until)] of the rows of a world of that name; of one seed, where it is given.
 
     A seed changes what a method trains, what simulated hands draw, and the segmenter. Methods
     whose maps equal CAM's, or that are there for real photographs, stop at the pseudo masks;
@@ -272,17 +272,18 @@ def jobs_of(world, stop="segmenter"):
     """
     from wsss_lite.registry import methods
 
-    known = methods().items()
+    known, seeds = methods().items(), SEEDS if seed is None else (seed,)
+    once = SEEDS[0] if seed in (None, *SEEDS) else seed
     if world == "coco-mini":
-        return [(name, SEEDS[0], "pseudo") for name, m in known
+        return [(name, seeds[0], "pseudo") for name, m in known
                 if m.supervision != "full" and "corpus" not in m.needs and name not in SAME_AS_CAM]
     short = TO_PSEUDO if world == "pocket" else SAME_AS_CAM
     jobs = []
-    for seed in SEEDS:
+    for one in seeds:
         for name, method in known:
             until = "pseudo" if name in short else stop
-            if seed == SEEDS[0] or method.trains or until == "segmenter":
-                jobs.append((name, seed, until))
+            if one == once or method.trains or until == "segmenter":
+                jobs.append((name, one, until))
     return jobs
 
 
