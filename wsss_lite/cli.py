@@ -11,6 +11,7 @@ from wsss_lite.assist.real import MODELS
 from wsss_lite.errors import InputError
 from wsss_lite.files import unwritable
 
+OWN_OUTPUT = "wsss-lite-out"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -65,12 +66,13 @@ def parser():
 
     sub = add("run", run, "take methods from annotation to score")
     sub.add_argument("methods", nargs="*", metavar="METHOD")
-    sub.add_argument("--all", action="store_true", help="every registered method")
+    help = "every method that the world permits, kept in a results store; goes on where it stopped"
+    sub.add_argument("--all", action="store_true", help=help)
     sub.add_argument("--world", default="pocket", help="pocket, photos or a folder")
     sub.add_argument("--trunk", default="lite0", help="timm model name, or a checkpoint of lite0")
     sub.add_argument("--until", default="segmenter", choices=("maps", "pseudo", "segmenter"))
     sub.add_argument("--limit", type=positive, help="use only the first N pictures of a split")
-    sub.add_argument("--seed", type=seed, default=0)
+    sub.add_argument("--seed", type=seed, help="default: 0, and with --all each of 0, 1, 2")
     sub.add_argument("--json", action="store_true")
     sub.add_argument("--record", action="store_true", help="write the row to the results store")
     sub.add_argument("--out", type=Path, help="write pseudo masks, overlays and a contact sheet")
@@ -140,17 +142,28 @@ def run(arguments):
     from wsss_lite.lab import Lab
     from wsss_lite.registry import find, methods
 
+    if arguments.all and arguments.methods:
+        raise InputError("Name methods or give --all, not both.")
+    whole = not arguments.limit and arguments.until == "segmenter"
+    if arguments.record and not whole:
+        raise InputError("Only whole runs are recorded: leave out --limit and --until.")
     names = list(methods()) if arguments.all else arguments.methods
     if not names:
         raise InputError("Name a method, or give --all; `wsss-lite methods` lists them.")
     chosen = [find(n) for n in names]
-    if arguments.record and (arguments.limit or arguments.until != "segmenter"):
-        raise InputError("Only whole runs are recorded: leave out --limit and --until.")
     trunk, weights = trunk_and_weights(arguments.trunk)
-    lab = Lab(arguments.world, trunk, weights, arguments.seed, arguments.limit)
-    rows = []
+    lab = Lab(arguments.world, trunk, weights, arguments.seed or 0, arguments.limit)
+    if arguments.all and whole and arguments.trunk == "lite0":
+        return run_all(arguments, lab)
+    rows, left_out = [], {}
     for method in chosen:
-        row = lab.run(method.name, until=arguments.until)
+        try:
+            row = lab.run(method.name, until=arguments.until)
+        except InputError as error:
+            if not arguments.all:
+                raise
+            left_out.setdefault(str(error), []).append(method.name)
+            continue
         rows.append(row)
         if arguments.record:
             results.record(row, lab, method)
@@ -158,8 +171,58 @@ def run(arguments):
             write_out(lab, method, arguments.out)
         if not arguments.json:
             print(one_line(row), flush=True)
+    say_left_out(left_out, rows)
     if arguments.json:
         print(json.dumps(rows, indent=1))
+
+
+def run_all(arguments, lab):
+    """Every row that the world permits, from the store where it is there; then the ladder."""
+    from wsss_lite import results
+    from wsss_lite.registry import find
+
+    name, scored = lab.world.name, lab.world.has_masks
+    own = results.store_for(lab, arguments.out or OWN_OUTPUT)
+    where = results.folder() if arguments.world == "pocket" else own  # even where all is stale
+    jobs = results.jobs_of(name, "segmenter" if lab.test and scored else "pseudo", arguments.seed)
+
+    def unwritten(method, seed):  # without scores the masks are the result
+        return not scored and seed == jobs[0][1] and not out_of(lab, method, arguments.out).is_dir()
+
+    rows, left_out, kept = [], {}, 0
+    for method, entry, how in results.climb(lab, jobs, where, unwritten, say=to_stderr):
+        if entry is None:
+            left_out.setdefault(how, []).append(method)
+            continue
+        rows.append(entry["row"])
+        kept += how == "kept"
+        if how == "computed" and (arguments.out or not scored) and lab.seed == jobs[0][1]:
+            write_out(lab, find(method), arguments.out)
+        if how == "computed" and not arguments.json:
+            print(one_line(entry["row"]), flush=True)
+    say_left_out(left_out, rows)
+    to_stderr(f"wsss-lite: {len(rows)} rows, {kept} of them recorded before, are in {where / name}")
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+    elif scored:
+        from wsss_lite.rungs import listed, rungs
+
+        print(listed(rungs(name, None, where)).markdown())
+
+
+def to_stderr(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_left_out(left_out, rows):
+    """Say which methods a world could not serve; InputError if there was nothing that it could.
+
+    left_out: {sentence: methods}.
+    """
+    if left_out and not rows:
+        raise InputError(next(iter(left_out)))
+    for sentence, names in left_out.items():
+        to_stderr(f"wsss-lite: left out {', '.join(names)}: {sentence}")
 
 
 def trunk_and_weights(given):
@@ -170,9 +233,14 @@ def trunk_and_weights(given):
 def write_out(lab, method, out):
     from wsss_lite.export import export
 
-    target = Path(out or "wsss-lite-out") / Path(lab.world.name).name / method.name
+    target = out_of(lab, method.name, out)
     sheet = export(lab, target)
-    print(f"wsss-lite: pseudo masks, overlays and {sheet.name} are in {target}", file=sys.stderr)
+    to_stderr(f"wsss-lite: pseudo masks, overlays and {sheet.name} are in {target}")
+
+
+def out_of(lab, name, out):
+    """Folder of what a method's run writes."""
+    return Path(out or OWN_OUTPUT) / Path(lab.world.name).name / name
 
 
 def one_line(row):

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from scipy import stats
 
+from wsss_lite.errors import InputError
 from wsss_lite.files import atomic, data_dir
 from wsss_lite.score import Scores
 
@@ -253,62 +254,123 @@ def interval(values):
 
 
 def wanted():
-    """(world, method, seed, until) of every row the course quotes, first seeds first.
+    """(world, method, seed, until) of every row the course quotes, first seeds first."""
+    jobs = [("pocket", *job) for job in jobs_of("pocket")]
+    coco = os.environ.get("WSSS_LITE_COCO_MINI")
+    if coco:
+        jobs += [(coco, *job) for job in jobs_of("coco-mini")]
+    return sorted(jobs, key=lambda job: in_turn(job[1:]))
+
+
+def jobs_of(world, stop="segmenter", seed=None):
+    """[(method, seed, until)] of the rows of a world of that name; of one seed, where it is given.
 
     A seed changes what a method trains, what simulated hands draw, and the segmenter. Methods
     whose maps equal CAM's, or that are there for real photographs, stop at the pseudo masks;
-    where no random number enters these they have one row.
+    where no random number enters these they have one row. The 53 training photographs of coco-mini
+    are too few for a segmenter. stop: the last stage that another world permits.
     """
     from wsss_lite.registry import methods
 
+    known, seeds = methods().items(), SEEDS if seed is None else (seed,)
+    once = SEEDS[0] if seed in (None, *SEEDS) else seed
+    if world == "coco-mini":
+        return [(name, seeds[0], "pseudo") for name, m in known
+                if m.supervision != "full" and "corpus" not in m.needs and name not in SAME_AS_CAM]
+    short = TO_PSEUDO if world == "pocket" else SAME_AS_CAM
     jobs = []
-    for seed in SEEDS:
-        for name, method in methods().items():
-            until = "pseudo" if name in TO_PSEUDO else "segmenter"
-            if seed == 0 or method.trains or until == "segmenter":
-                jobs.append(("pocket", name, seed, until))
-    coco = os.environ.get("WSSS_LITE_COCO_MINI")
-    if coco:  # 53 training photographs are too few for a segmenter: maps and pseudo masks
-        jobs += [(coco, name, 0, "pseudo") for name, m in methods().items()
-                 if m.supervision != "full" and "corpus" not in m.needs and name not in SAME_AS_CAM]
-    return sorted(jobs, key=lambda job: (job[2], job[1] not in ("full", "full-20", "cam")))
+    for one in seeds:
+        for name, method in known:
+            until = "pseudo" if name in short else stop
+            if one == once or method.trains or until == "segmenter":
+                jobs.append((name, one, until))
+    return jobs
+
+
+def in_turn(job):
+    """Sorts (method, seed, ...): first seeds first, and of each the bounds and CAM."""
+    return job[1], job[0] not in ("full", "full-20", "cam")
 
 
 def main(argv=None):
     """Compute the rows that are missing or stale, one after the other; safe to interrupt."""
     from wsss_lite.lab import Lab
-    from wsss_lite.registry import find
 
     parser = argparse.ArgumentParser(prog="python -m wsss_lite.results", description=main.__doc__)
     parser.add_argument("methods", nargs="*", help="only these (default: all that are wanted)")
     parser.add_argument("--diff", action="store_true", help="only say which rows would change")
     arguments = parser.parse_args(argv)
     labs, samples = {}, {}
-    for world, name, seed, stop in wanted():
-        method = find(name)
-        if arguments.methods and name not in arguments.methods:
+    for world, *job in wanted():
+        if arguments.methods and job[0] not in arguments.methods:
             continue
         if world not in labs:
             labs[world] = Lab(world)
-        lab = labs[world]
-        path = folder() / Path(world).name / f"{name}-s{seed}.json"
-        entry = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-        if entry and fresh(entry, method, lab, stop):
+        bring(labs[world], *job, samples=samples, diff=arguments.diff)
+
+
+def bring(lab, name, seed, stop, where=None, samples=None, diff=False, again=False, say=print):
+    """(recorded entry, "kept" | "stands" | "computed") of a row, which is up to date afterwards.
+
+    It is computed only if it is missing or stale, or `again` is asked for. samples: a dict in
+    which samples of this session are kept; diff: only say that it would be computed (None,
+    "stale"); say: is called with lines about what is done.
+    """
+    from wsss_lite.registry import find
+
+    method, samples = find(name), {} if samples is None else samples
+    path = Path(where or folder()) / lab.world.name / f"{name}-s{seed}.json"
+    entry = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if entry and not again and fresh(entry, method, lab, stop):
+        return entry, "kept"
+    say(f"{lab.world.name}: {name}, seed {seed}")
+    if diff:
+        return None, "stale"
+    if lab.world.name == "pocket" and name not in samples:
+        samples[name] = take_sample(lab.world, name)
+    if entry and not again and stands(entry, method, lab, stop, samples.get(name)):
+        entry |= {"code": code_hash(method), "code_before": entry["code"]}
+        write(path, entry)
+        say("  stands: its sample comes out the same")
+        return entry, "stands"
+    lab.seed = seed
+    row = lab.run(name, until=stop)
+    record(row, lab, method, where, samples.get(name) if seed == SEEDS[0] else None)
+    shown = {k: v for k, v in row.items() if k.startswith("miou") or k == "seconds"}
+    say(f"  {shown}")
+    return json.loads(path.read_text(encoding="utf-8")), "computed"
+
+
+def climb(lab, jobs, where=None, again=None, say=print):
+    """Bring one row after the other; yields (method, entry, how) of each, see `bring`.
+
+    A method that the world cannot serve (no boxes, no masks, no weights of an assistant) is left
+    out with its other seeds: entry None, and `how` the sentence that says why. again: a function
+    (method, seed) -> bool, whether to compute a row whatever is recorded. Whoever interrupts this
+    finds every finished row when it is called again.
+    """
+    samples, left_out = {}, set()
+    for name, seed, stop in sorted(jobs, key=in_turn):
+        if name in left_out:
             continue
-        print(f"{Path(world).name}: {name}, seed {seed}", flush=True)
-        if arguments.diff:
-            continue
-        if world == "pocket" and name not in samples:
-            samples[name] = take_sample(lab.world, name)
-        if entry and stands(entry, method, lab, stop, samples.get(name)):
-            write(path, entry | {"code": code_hash(method), "code_before": entry["code"]})
-            print("  stands: its sample comes out the same", flush=True)
-            continue
-        lab.seed = seed
-        row = lab.run(name, until=stop)
-        record(row, lab, method, sample=samples.get(name) if seed == 0 else None)
-        shown = {k: v for k, v in row.items() if k.startswith("miou") or k == "seconds"}
-        print(f"  {shown}", flush=True)
+        repeat = bool(again and again(name, seed))
+        try:
+            entry, how = bring(lab, name, seed, stop, where, samples, again=repeat, say=say)
+        except InputError as error:
+            left_out.add(name)
+            entry, how = None, str(error)
+        yield name, entry, how
+
+
+def store_for(lab, own="wsss-lite-out"):
+    """Where rows of a lab's world lie: the course's store for the worlds that it is about, else
+    `results` in the folder of one's own output. Never mixes two worlds of one name."""
+    there = sorted((folder() / lab.world.name).glob("*.json"))
+    if there:
+        recorded = json.loads(there[0].read_text(encoding="utf-8"))["world"]
+        if recorded == lab.world.fingerprint()[:16]:
+            return folder()
+    return Path(own) / "results"
 
 
 def stands(entry, method, lab, stop, sample):
