@@ -1,4 +1,4 @@
-"""The command line: `wsss-lite methods | cite | run | cam | fetch | cache | warm | bench`."""
+"""The command line: `wsss-lite methods | cite | run | segment | report | cam | fetch | ...`."""
 
 import argparse
 import errno
@@ -74,6 +74,22 @@ def parser():
     sub.add_argument("--json", action="store_true")
     sub.add_argument("--record", action="store_true", help="write the row to the results store")
     sub.add_argument("--out", type=Path, help="write pseudo masks, overlays and a contact sheet")
+    help = "fine-tune the last stage of the trunk on the tags first (wants a GPU)"
+    sub.add_argument("--finetune", choices=("last",), help=help)
+    help = "write the trained segmenter (.safetensors), for `segment`; works without masks too"
+    sub.add_argument("--save", type=Path, help=help)
+
+    sub = add("segment", segment, "use a segmenter that `run --save` wrote on any pictures")
+    sub.add_argument("model", type=Path, help="the .safetensors file")
+    sub.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, or folders of them")
+    help = "folder for palette PNGs as VOC has them, COCO JSON and a contact sheet"
+    sub.add_argument("-o", "--out", type=Path, default=Path("wsss-lite-out/segmented"), help=help)
+
+    sub = add("report", report, "will it work on mine? One page about a folder of pictures with tags")
+    sub.add_argument("world", metavar="FOLDER", help="a folder of tags or in VOC layout")
+    sub.add_argument("-o", "--out", type=Path, help="the .html file (default: beside where you are)")
+    sub.add_argument("--trunk", default="lite0")
+    sub.add_argument("--seed", type=seed, default=0)
 
     sub = add("cam", cam, "name a picture's content and show where it is")
     sub.add_argument("images", nargs="+", metavar="IMAGE")
@@ -136,30 +152,89 @@ def cite(arguments):
 
 
 def run(arguments):
-    from wsss_lite import results
-    from wsss_lite.lab import Lab
+    from wsss_lite.distributed import labs
     from wsss_lite.registry import find, methods
 
     names = list(methods()) if arguments.all else arguments.methods
     if not names:
         raise InputError("Name a method, or give --all; `wsss-lite methods` lists them.")
     chosen = [find(n) for n in names]
+    if arguments.record and arguments.finetune:
+        raise InputError("Rows are recorded on the trunk as it is: leave out --finetune.")
+    if arguments.save and (len(chosen) > 1 or arguments.until == "maps"):
+        raise InputError("--save keeps the segmenter of one method, run beyond its maps.")
+    if arguments.save and arguments.save.suffix != ".safetensors":
+        raise InputError(f"The file of --save {arguments.save} has to end in .safetensors.")
     if arguments.record and (arguments.limit or arguments.until != "segmenter"):
         raise InputError("Only whole runs are recorded: leave out --limit and --until.")
+    with labs() as (make, speaks):
+        rows = rows_of(arguments, chosen, make, speaks)
+    if arguments.json and speaks:
+        print(json.dumps(rows, indent=1))
+
+
+def rows_of(arguments, methods, make, speaks):
+    """Run the methods on one lab; of several processes only the one that `speaks` writes."""
+    from wsss_lite import results
+
     trunk, weights = trunk_and_weights(arguments.trunk)
-    lab = Lab(arguments.world, trunk, weights, arguments.seed, arguments.limit)
+    lab = make(arguments.world, trunk, weights, arguments.seed, arguments.limit)
+    if arguments.finetune:
+        lab = finetuned(lab, make, arguments)
     rows = []
-    for method in chosen:
+    for method in methods:
         row = lab.run(method.name, until=arguments.until)
         rows.append(row)
+        saved = keep_segmenter(lab) if arguments.save else None
+        if not speaks:
+            continue
         if arguments.record:
             results.record(row, lab, method)
         if arguments.out or not lab.world.has_masks:
             write_out(lab, method, arguments.out)
+        if saved:
+            saved.save(arguments.save)
         if not arguments.json:
             print(one_line(row), flush=True)
-    if arguments.json:
-        print(json.dumps(rows, indent=1))
+    return rows
+
+
+def finetuned(lab, make, arguments):
+    """A lab of the same world on a trunk that has learnt its tags."""
+    import warnings
+
+    from wsss_lite.nets.finetune import finetune
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        trunk = finetune(lab)
+    for one in said:
+        print(f"wsss-lite: {one.message}", file=sys.stderr)
+    if hasattr(lab, "team"):
+        lab.team.copy(trunk.model)  # GPUs do not add up in one order, and all have to agree
+    return make(lab.world, trunk, None, arguments.seed, arguments.limit)
+
+
+def keep_segmenter(lab):
+    """The segmenter of the last run; a folder without masks has trained none, so this does."""
+    from wsss_lite.segment import Segmenter
+
+    return Segmenter.of(lab)
+
+
+def segment(arguments):
+    from wsss_lite.export import segment_files
+
+    print(segment_files(arguments.model, arguments.images, arguments.out))
+
+
+def report(arguments):
+    from wsss_lite.report import report as examine
+
+    trunk, weights = trunk_and_weights(arguments.trunk)
+    found = examine(arguments.world, trunk, weights, arguments.seed)
+    path = found.write(arguments.out or Path(f"{Path(found.name).name}-report.html"))
+    print(f"{found.summary()}\nthe whole report: {path}")
 
 
 def trunk_and_weights(given):
