@@ -9,11 +9,12 @@ What is shared out (a *team* has `size` members, and each knows its `rank`):
   not find another's chunk computes it, which is slower and gives the same;
 - thresholds, CRF and scores: every member has its pictures, results are put together;
 - the segmenter: every member has its part of each batch. Gradients, and the averages of batch norm,
-  are taken over the whole batch, so that a step is the step of one process, up to rounding.
+  are taken over the whole batch, so that a step is the step of one process, up to rounding. (Where
+  labels have gaps, or are trusted unequally, each member's mean counts by its number of pictures.)
 
-What a method itself trains on features (a probe, a light head, its own network) every member does
-alone, with the same seed and so with the same result: of maps that is the small part. Without
-torchrun nothing of this module is used.
+What a method itself trains on features (a probe, a light head, its own network), and features of
+pictures that it changes, every member does alone, with the same seed and so with the same result.
+Without torchrun nothing of this module is used.
 """
 
 import contextlib
