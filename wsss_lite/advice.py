@@ -30,7 +30,7 @@ class Advice:
 def advise(report):
     """List of `Advice`, the most urgent first, for a `Report`."""
     found = []
-    for rule in (no_negatives, copies, too_few, give_away, always_together, no_mask, not_learnt):
+    for rule in RULES:
         found += rule(report)
     return found or [best_next(report)]
 
@@ -82,8 +82,8 @@ def always_together(report):
     for one in report.companions:
         yield Advice(
             f"pictures of {one.tag} without {one.other}, or a point on each",
-            f"{one.share:.0%} of {one.pictures} pictures with {one.tag} have {one.other} too: tags "
-            "cannot tell which is which (chapter 05)", hours("points", FEW),
+            f"{one.share:.0%} of {one.pictures} pictures with {one.tag} have {one.other} too: "
+            "tags cannot tell which is which (chapter 05)", hours("points", FEW),
         )  # fmt: skip
 
 
@@ -103,6 +103,9 @@ def not_learnt(report):
             f"the tags are learnt to a mAP of {report.map:.2f} (as low as {report.low:.2f}), and a "
             "map from tags is no better than its classifier", hours("points", report.pictures),
         )  # fmt: skip
+
+
+RULES = (no_negatives, copies, too_few, give_away, always_together, no_mask, not_learnt)
 
 
 def best_next(report):
@@ -129,15 +132,13 @@ def bills(pictures):
 
 def recorded(method):
     """{"pocket", "photos"}: means in 0..1 of the store, None without a row."""
-    from wsss_lite import results
+    from wsss_lite.results import table
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a stale row is announced where rows are the subject
         try:
-            found = {
-                "pocket": results.table([method], keys=("miou_test",))[method]["miou_test"],
-                "photos": results.table([method], "coco-mini", ("miou_pseudo",))[method]["miou_pseudo"],
-            }
+            pocket = table([method], keys=("miou_test",))[method]["miou_test"]
+            photos = table([method], "coco-mini", ("miou_pseudo",))[method]["miou_pseudo"]
         except InputError:  # an installed copy may lack the store
             return {"pocket": None, "photos": None}
-    return {k: None if v is None else v[0] for k, v in found.items()}
+    return {"pocket": pocket and pocket[0], "photos": photos and photos[0]}

@@ -85,9 +85,10 @@ def parser():
     help = "folder for palette PNGs as VOC has them, COCO JSON and a contact sheet"
     sub.add_argument("-o", "--out", type=Path, default=Path("wsss-lite-out/segmented"), help=help)
 
-    sub = add("report", report, "will it work on mine? One page about a folder of pictures with tags")
+    sub = add("report", report, "will it work on mine? One page about a folder with tags")
     sub.add_argument("world", metavar="FOLDER", help="a folder of tags or in VOC layout")
-    sub.add_argument("-o", "--out", type=Path, help="the .html file (default: beside where you are)")
+    help = "the .html file (default: FOLDER-report.html, here)"
+    sub.add_argument("-o", "--out", type=Path, help=help)
     sub.add_argument("--trunk", default="lite0")
     sub.add_argument("--seed", type=seed, default=0)
 

@@ -41,6 +41,10 @@ MOST = 1000  # pictures that are looked at; of more, so many by lot
 SHEET = 24  # on the contact sheet
 DOUBTS = 6  # tags that look wrong
 LISTED = 10  # rows of a list on the page
+NONE = (
+    "<p>None found. This looked for pictures twice, tags told by a corner pixel, by the rim or by "
+    "the size, and tags that go together; not for anything else.</p>"
+)
 STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:960px;margin:2em auto;padding:0 1em;color:#222}"
     "table{border-collapse:collapse;margin:1em 0}td,th{padding:.25em .8em;text-align:left;"
@@ -118,7 +122,7 @@ def report(world, trunk="lite0", weights=None, seed=0, limit=MOST):
     groups = [getattr(world, "group", str)(name) for name in ids]
     tags = np.stack([world.tags(name) for name in ids])
     pooled = lab.bank.features(ids, "pooled")[:]
-    scores = out_of_fold(pooled, tags, groups, lambda x, y: train_probe(x, y, seed=seed).probability)
+    scores = out_of_fold(pooled, tags, groups, lambda x, y: train_probe(x, y, seed).probability)
     low, high = interval(map_of, tags, scores, groups)
     thumbs, seen = {}, []
     for name in progress(ids, "looking"):
@@ -213,8 +217,8 @@ def learnt(report):
     ]
     return (
         f"<h2>Are the tags learnt?</h2><p>{report.pictures} pictures ({splits}). A linear probe, "
-        "asked about pictures that it was not trained on, ranks those with a tag above those without "
-        f"to a mean average precision of <b>{report.map:.2f}</b> (95 % interval {report.low:.2f} to "
+        "asked about pictures that it was not trained on, ranks those with a tag above those "
+        f"without to a mean average precision of <b>{report.map:.2f}</b> (95 % interval {report.low:.2f} to "
         f"{report.high:.2f}; guessing gives {report.chance:.2f}).</p>"
         + table(("class", "pictures", "average precision", "guessing"), rows)
     )
@@ -239,7 +243,8 @@ def leaks(report):
         parts.append("<p>Nearly the same picture twice:</p>")
         parts.append(table(("picture", "and", "apart by (grey levels)", "where"), rows))
     if report.giveaways:
-        rows = [(g.tag, g.look, f"{g.auc:.2f} [{g.low:.2f}, {g.high:.2f}]") for g in report.giveaways]
+        rows = [(g.tag, g.look, f"{g.auc:.2f} [{g.low:.2f}, {g.high:.2f}]")
+                for g in report.giveaways]  # fmt: skip
         parts.append("<p>Tags that next to nothing predicts. It may be the thing itself (blood is "
                      "red), or what it comes with:</p>")  # fmt: skip
         parts.append(table(("tag", "is told by", "AUC (0.5 is guessing)"), rows))
@@ -248,8 +253,7 @@ def leaks(report):
         parts.append("<p>Tags that do not come apart:</p>")
         parts.append(table(("tag", "comes with", "in"), rows))
     if len(parts) == 1:
-        parts.append("<p>None found. This looked for pictures twice, tags told by a corner pixel, by "
-                     "the rim or by the size, and tags that go together; not for anything else.</p>")  # fmt: skip
+        parts.append(NONE)
     return "".join(parts)
 
 
@@ -259,8 +263,8 @@ def doubtful(report):
     rows = [(name, cls, "tagged" if tagged else "not tagged", f"{p:.2f}")
             for name, cls, tagged, p in report.doubts]  # fmt: skip
     return (
-        "<h2>Tags to look at again</h2><p>Where tag and probe disagree most. Either may be wrong.</p>"
-        + table(("picture", "class", "is", "probability"), rows)
+        "<h2>Tags to look at again</h2>"
+        "<p>Where tag and probe disagree most. Either may be wrong.</p>" + table(("picture", "class", "is", "probability"), rows)
     )
 
 
@@ -274,7 +278,7 @@ def purchases(report):
     ]
     return (
         "<h2>What to buy next</h2>" + table(("", "buy", "because", "costs"), rows)
-        + f"<p>What labels of all {report.pictures} pictures would cost, and where the course's best "
-        "method of each kind got on its own two worlds (mIoU in percent; no promise for yours):</p>"
+        + f"<p>What labels of all {report.pictures} pictures would cost, and where the course's "
+        "best method of each kind got on its own two worlds (mIoU in percent; no promise for yours):</p>"
         + table(("labels", "costs", "method", "PocketVOC test", "coco-mini labels"), costs)
     )  # fmt: skip

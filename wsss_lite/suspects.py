@@ -1,8 +1,8 @@
 """What in a folder of tagged pictures may mislead a classifier, found without any mask.
 
-    twins(thumbnails, splits, groups)      nearly the same picture twice, worst where splits differ
-    giveaways(looks, tags, groups)         tags that a corner pixel, the rim or the file's size tells
-    companions(tags, classes)              tags that never come apart
+    twins(thumbs, splits, groups)             nearly the same picture twice, worst across splits
+    giveaways(seen, tags, classes, groups)    tags that a corner pixel, the rim or the size tells
+    companions(tags, classes)                 tags that never come apart
 
 A suspect is a question to the owner of the pictures and no verdict: grass says "cow" both in a
 biased folder and in an honest one.
@@ -21,7 +21,7 @@ from wsss_lite.data.voc import hash_order
 from wsss_lite.score import average_precision
 
 THUMB = 16  # pixels a side
-SAME = 4.0  # mean difference of two thumbnails, in grey levels of 0..255, up to which they are twins
+SAME = 4.0  # mean difference of two thumbnails in grey levels: up to this they are twins
 FOLDS = 5
 DRAWS = 500
 TELLING = 0.75  # AUC: a look tells a tag when all of its interval lies above

@@ -37,7 +37,7 @@ def finetune(lab, view=None, epochs=8, lr=3e-4, batch=20, weight_decay=1e-2, see
     """
     view = lab.view(ids=lab.train) if view is None else view
     if len(view) < 2:
-        raise InputError(f"{lab.world.name} has {len(view)} training pictures; fine-tuning needs 2.")
+        raise InputError(f"{lab.world.name} has {len(view)} training pictures; give 2 at least.")
     if lab.trunk.device.type == "cpu":
         warnings.warn(ON_CPU)
     trunk, seed = copy.deepcopy(lab.trunk), lab.seed if seed is None else seed
@@ -74,5 +74,5 @@ def train(tail, head, features, tags, device, epochs, lr, batch, weight_decay, s
                 loss.backward()
                 optimiser.step()
                 schedule.step()
-                losses.append(float(loss))
+                losses.append(float(loss.detach()))
     return losses
