@@ -44,9 +44,11 @@ def no_negatives(report):
     for name, count in report.counts.items():
         if count == report.pictures:
             yield Advice(
-                f"pictures without {name}", f"every picture has the tag {name}, so there is nothing "
-                "to tell it from; put them into a folder called _none", hours("tags", FEW),
-            )  # fmt: skip
+                f"pictures without {name}",
+                f"every picture has the tag {name}, so there is nothing to tell it from; put them "
+                "into a folder called _none",
+                hours("tags", FEW),
+            )
 
 
 def copies(report):
@@ -91,9 +93,10 @@ def no_mask(report):
     if not report.has_masks:
         count = min(MASKS, report.pictures)
         yield Advice(
-            f"{count} masks of pictures drawn by lot", "without any mask the threshold is the usual "
-            "one and no score is known", hours("full", count),
-        )  # fmt: skip
+            f"{count} masks of pictures drawn by lot",
+            "without any mask the threshold is the usual one and no score is known",
+            hours("full", count),
+        )
 
 
 def not_learnt(report):

@@ -218,8 +218,8 @@ def learnt(report):
     return (
         f"<h2>Are the tags learnt?</h2><p>{report.pictures} pictures ({splits}). A linear probe, "
         "asked about pictures that it was not trained on, ranks those with a tag above those "
-        f"without to a mean average precision of <b>{report.map:.2f}</b> (95 % interval {report.low:.2f} to "
-        f"{report.high:.2f}; guessing gives {report.chance:.2f}).</p>"
+        f"without to a mean average precision of <b>{report.map:.2f}</b> (95 % interval "
+        f"{report.low:.2f} to {report.high:.2f}; guessing gives {report.chance:.2f}).</p>"
         + table(("class", "pictures", "average precision", "guessing"), rows)
     )
 
@@ -264,7 +264,8 @@ def doubtful(report):
             for name, cls, tagged, p in report.doubts]  # fmt: skip
     return (
         "<h2>Tags to look at again</h2>"
-        "<p>Where tag and probe disagree most. Either may be wrong.</p>" + table(("picture", "class", "is", "probability"), rows)
+        "<p>Where tag and probe disagree most. Either may be wrong.</p>"
+        + table(("picture", "class", "is", "probability"), rows)
     )
 
 
@@ -279,6 +280,7 @@ def purchases(report):
     return (
         "<h2>What to buy next</h2>" + table(("", "buy", "because", "costs"), rows)
         + f"<p>What labels of all {report.pictures} pictures would cost, and where the course's "
-        "best method of each kind got on its own two worlds (mIoU in percent; no promise for yours):</p>"
+        "best method of each kind got on its own two worlds (mIoU in percent; no promise for "
+        "yours):</p>"
         + table(("labels", "costs", "method", "PocketVOC test", "coco-mini labels"), costs)
     )  # fmt: skip
