@@ -74,6 +74,8 @@ def parser():
     sub.add_argument("--json", action="store_true")
     sub.add_argument("--record", action="store_true", help="write the row to the results store")
     sub.add_argument("--out", type=Path, help="write pseudo masks, overlays and a contact sheet")
+    help = "a knob of the method, such as clip=ViT-B-16; may be given several times"
+    sub.add_argument("--knob", type=knob, action="append", default=[], metavar="K=V", help=help)
     help = "fine-tune the last stage of the trunk on the tags first (wants a GPU)"
     sub.add_argument("--finetune", choices=("last",), help=help)
     help = "write the trained segmenter (.safetensors), for `segment`; works without masks too"
@@ -122,6 +124,17 @@ def positive(text):
     return number
 
 
+def knob(text):
+    """("power", 2) of "power=2": numbers, true, false and null as in JSON, all else is a name."""
+    name, _, value = text.partition("=")
+    if not name.isidentifier() or not value:
+        raise argparse.ArgumentTypeError("write a knob as name=value")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def seed(text):
     number = int(text)
     if not 0 <= number < 2**32:  # what NumPy and torch both take
@@ -160,8 +173,10 @@ def run(arguments):
     if not names:
         raise InputError("Name a method, or give --all; `wsss-lite methods` lists them.")
     chosen = [find(n) for n in names]
-    if arguments.record and arguments.finetune:
-        raise InputError("Rows are recorded on the trunk as it is: leave out --finetune.")
+    if arguments.record and (arguments.finetune or arguments.knob):
+        raise InputError("Rows are recorded as methods are: leave out --finetune and --knob.")
+    for method in chosen:
+        refuse_unknown_knobs(method, dict(arguments.knob))
     if arguments.save and (len(chosen) > 1 or arguments.until == "maps"):
         raise InputError("--save keeps the segmenter of one method, run beyond its maps.")
     if arguments.save and arguments.save.suffix != ".safetensors":
@@ -184,7 +199,7 @@ def rows_of(arguments, methods, make, speaks):
         lab = finetuned(lab, make, arguments)
     rows = []
     for method in methods:
-        row = lab.run(method.name, until=arguments.until)
+        row = lab.run(method.name, until=arguments.until, **dict(arguments.knob))
         rows.append(row)
         saved = keep_segmenter(lab) if arguments.save else None
         if not speaks:
@@ -236,6 +251,20 @@ def report(arguments):
     found = examine(arguments.world, trunk, weights, arguments.seed)
     path = found.write(arguments.out or Path(f"{Path(found.name).name}-report.html"))
     print(f"{found.summary()}\nthe whole report: {path}")
+
+
+def refuse_unknown_knobs(method, knobs):
+    """InputError for a knob that the method has not; says which it has."""
+    import inspect
+
+    known = inspect.signature(method.function).parameters
+    named = [n for n in known if n not in ("view", "seed")]
+    if any(p.kind is p.VAR_KEYWORD for p in known.values()):
+        return
+    for name in knobs:
+        if name not in named:
+            has = f"its knobs are {', '.join(named)}" if named else "it has none"
+            raise InputError(f"{method.name} has no knob {name!r}; {has}.")
 
 
 def trunk_and_weights(given):
