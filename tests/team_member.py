@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from test_segmenter import toy
 from tiny_world import SIZE, quickly
 
@@ -37,11 +38,13 @@ def toy_logits(train):
 def run_on(lab):
     """What a lab makes of `cam`, as arrays."""
     row = lab.run("cam")
+    by_function = lab.predicted_matrices(lambda picture: (picture[..., 0] > 128).astype(np.uint8))
     labels = lab.last["labels"]
     whole = np.stack([labels[n] for n in lab.train])
     choice = [lab.last["choice"].maps, lab.last["choice"].pseudo]
     return {"maps": lab.last["maps"], "labels": whole, "choice": choice, "names": list(labels),
-            "matrices": lab.last["matrices"], "miou": row["miou_test"]}  # fmt: skip
+            "matrices": lab.last["matrices"], "miou": row["miou_test"],
+            "by_function": by_function}  # fmt: skip
 
 
 def main(world, cache, out):
@@ -52,6 +55,9 @@ def main(world, cache, out):
         found["toy"], decoder = toy_logits(functools.partial(distributed.train_together, team))
         found["norm"] = next(v for k, v in decoder.state_dict().items() if k.endswith("_var"))
         found["kind"] = {type(m).__name__ for m in decoder.modules()} & {"SharedNorm"}
+        torch.nn.init.constant_(decoder.last[-1].bias, team.rank)
+        team.copy(decoder)
+        found["copied"] = decoder.last[-1].bias.detach()
         found["whole"] = team.gather(team.share(list(range(7))))
         np.savez(Path(out) / f"{team.rank}.npz", **{k: np.array(v) for k, v in found.items()})
 

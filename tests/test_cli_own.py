@@ -28,7 +28,7 @@ def test_a_segmenter_is_saved_without_any_mask_and_segments_other_pictures(
     folder = tmp_path / "new"
     (folder / "deep").mkdir(parents=True)
     for k, path in enumerate(pictures):
-        (folder / "deep" * (k > 0) / path.name).write_bytes(path.read_bytes())
+        (folder / ("deep" if k else ".") / path.name).write_bytes(path.read_bytes())
     assert cli.main(["segment", str(kept), str(folder), "-o", "masks"]) == 0
     assert "3 masks of" in capsys.readouterr().out
     masks, classes = read_coco_masks(tmp_path / "masks" / COCO)

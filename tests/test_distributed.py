@@ -51,7 +51,7 @@ def alone(tiny, tmp_path_factory):
 
 def test_maps_thresholds_and_pseudo_masks_are_identical(members, alone):
     for found in members:
-        for what in ("maps", "choice", "names", "labels"):
+        for what in ("maps", "choice", "names", "labels", "by_function"):
             assert np.array_equal(found[what], alone[what]), what
 
 
@@ -74,6 +74,7 @@ def test_a_step_of_a_team_is_a_step_of_one(members, alone):
     assert np.allclose(members[0]["norm"], alone["norm"], rtol=1e-3)
     assert not members[0]["kind"].item()  # the decoder is an ordinary one afterwards
     assert members[0]["whole"].tolist() == list(range(7))
+    assert not members[1]["copied"].any()  # member 0 had zeros, member 1 ones
 
 
 def test_without_torchrun_the_lab_is_the_usual_one(monkeypatch):

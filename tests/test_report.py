@@ -1,6 +1,7 @@
 """The report: planted faults are found, honest folders are left alone, and the page is one file."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -213,6 +214,20 @@ def test_too_few_pictures_are_refused(tmp_path, quick):
 def test_the_sheet_shows_sure_and_doubtful_pictures_once():
     own = np.array([[0.9, np.nan], [0.1, 0.2], [0.5, 0.8], [np.nan, np.nan]])
     assert sheet_rows(own, 1) == [0, 1, 2]
+
+
+def test_scores_beside_the_bills_are_the_stores():
+    from wsss_lite import results
+
+    for bill in advice.bills(100):
+        method = bill["method"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # whether rows are stale is not the point here
+            ours = results.table([method], keys=("miou_test",))[method]["miou_test"]
+            real = results.table([method], "coco-mini", ("miou_pseudo",))[method]["miou_pseudo"]
+        assert bill["pocket"] == pytest.approx(ours[0])
+        assert (bill["photos"] is None) == (real is None)
+        assert real is None or bill["photos"] == pytest.approx(real[0])
 
 
 def quiet(**changes):
