@@ -27,7 +27,7 @@ ON_CPU = (
 )
 
 
-def finetune(lab, view=None, epochs=8, lr=3e-4, batch=20, weight_decay=1e-2, seed=None):
+def finetune(lab, view=None, epochs=8, lr=3e-4, batch=10, weight_decay=1e-2, seed=None):
     """A copy of the lab's trunk whose last stage was trained to tell the tags of a view.
 
     view: whose pictures and tags are used (default: those of train). The loss is the binary
