@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from wsss_lite.assist import clicks, lessons, oddities, pocket_sam, sam_score, train_sam
+from wsss_lite.assist import clicks, lessons, oddities, pocket_sam, sam_score, shipped, train_sam
 from wsss_lite.assist.lessons import HELD_OUT, KINDS, PART, PARTS, SEEN, THINGS, UNSEEN, VOID
 from wsss_lite.assist.pocket_sam import PocketSam, in_shares, load, save, small
 from wsss_lite.assist.sam import Prompts
@@ -482,7 +482,7 @@ def test_scores_of_somebody_who_knows(monkeypatch):
 # ------------------------------------------------------------------ the file
 @pytest.fixture
 def stored(sam, tmp_path):
-    target = tmp_path / pocket_sam.NAME
+    target = tmp_path / "pocket_sam"
     return save(sam.net, sam.trunk, target, held_out=list(HELD_OUT))
 
 
@@ -497,16 +497,16 @@ def test_a_stored_net_answers_the_same(sam, embedding, stored, trunk):
 
 
 def test_a_changed_file_is_refused(stored, trunk):
-    content = bytearray(stored.read_bytes())
+    content = bytearray((stored / shipped.NET).read_bytes())
     content[-1] ^= 1
-    stored.write_bytes(content)
+    (stored / shipped.NET).write_bytes(content)
     with pytest.raises(InputError, match="was changed after it was made.*train_sam"):
         load(stored, trunk)
 
 
 def test_a_missing_file_says_how_to_make_it(tmp_path, trunk):
     with pytest.raises(InputError, match="is missing.*python -m wsss_lite.assist.train_sam"):
-        load(tmp_path / pocket_sam.NAME, trunk)
+        load(tmp_path / "none", trunk)
 
 
 def test_scoring_without_weights_says_how_to_make_them(tmp_path):
@@ -520,17 +520,17 @@ def test_a_remade_net_has_to_be_as_good(monkeypatch, sam, stored, trunk):
     now = {SEEN: {"things": 3, "box": 0.5}}
     monkeypatch.setattr(train_sam.sam_score, "scores", lambda *a, **k: now)
     monkeypatch.setattr(train_sam, "pictures", lambda split: [])
-    facts = json.loads(stored.with_suffix(".json").read_text())
+    facts = json.loads((stored / shipped.FACTS).read_text())
     for box, fits in ((0.515, True), (0.7, False)):
         told = facts | {"steps": 7, "val": {SEEN: {"box": box}}}
-        stored.with_suffix(".json").write_text(json.dumps(told))
+        (stored / shipped.FACTS).write_text(json.dumps(told))
         if fits:
             train_sam.finish(training, trunk, stored)
         else:
-            with pytest.raises(InputError, match="0.500 on val, 0.700 are recorded"):
+            with pytest.raises(InputError, match="came out at 0.500 on val, 0.700 are recorded"):
                 train_sam.finish(training, trunk, stored)
     train_sam.finish(training, trunk, stored, force=True)
-    assert json.loads(stored.with_suffix(".json").read_text())["val"] == now
+    assert json.loads((stored / shipped.FACTS).read_text())["val"] == now
 
 
 def test_another_trunk_is_refused(stored, monkeypatch, trunk):

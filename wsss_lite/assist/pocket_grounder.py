@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from wsss_lite.assist import pocket_clip, prompts, shipped
+from wsss_lite.assist import as_picture, pocket_clip, prompts, shipped
 from wsss_lite.assist.grounding import (BOX_THRESHOLD, TEXT_THRESHOLD, Grounded, Grounder, cleaned,
                                         pixel_box)  # fmt: skip
 from wsss_lite.errors import InputError
@@ -42,10 +42,7 @@ class PocketGrounder(Grounder):
 
     def boxes(self, image, texts, box_threshold=BOX_THRESHOLD, text_threshold=TEXT_THRESHOLD):
         """As `Grounder.boxes`; a box has one score, that of its text, for both thresholds."""
-        image = np.asarray(image)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise InputError("A picture is an (H, W, 3) array of uint8, RGB; read it with "
-                             "wsss_lite.data.images.read_image.")  # fmt: skip
+        image = as_picture(image)
         texts = [texts] if isinstance(texts, str) else list(texts)
         vectors = self.vectors(texts)  # first: it looks at what was asked
         found = self.trunk([image], STAGES)

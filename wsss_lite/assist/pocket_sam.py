@@ -22,21 +22,17 @@ Trained by `wsss_lite.assist.train_sam` on scenes of the corpus without `HELD_OU
 odd scenes of nameless things. On photographs it is far from home.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from wsss_lite.assist import as_picture, shipped
 from wsss_lite.assist.lessons import STAGES
 from wsss_lite.assist.sam import Embedding, Promptable, prompts
-from wsss_lite.errors import InputError
-from wsss_lite.files import atomic, data_dir, sha256
+from wsss_lite.files import data_dir
 from wsss_lite.nets.prompted import CERTAIN, OPEN, SIDE, Prompted, ambiguous, drawn
 
-NAME = "pocket-sam.safetensors"
-REMAKE = "python -m wsss_lite.assist.train_sam"
+REMAKE = "python -m wsss_lite.assist.train_sam"  # one to two hours
 AT_ONCE = 16  # prompts answered together: more do not fit the processor's cache
 
 
@@ -57,10 +53,7 @@ class PocketSam(Promptable):
 
         InputError unless the picture is (H, W, 3) uint8.
         """
-        image = np.asarray(image)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise InputError("A picture is an (H, W, 3) array of uint8, RGB; read it with "
-                             "wsss_lite.data.images.read_image.")  # fmt: skip
+        image = as_picture(image)
         found = self.trunk([image], STAGES)
         picture = small([image]).to(self.trunk.device)
         return Embedding(image.shape[:2], self.net.look([found[s] for s in STAGES], picture))
@@ -120,57 +113,29 @@ def chosen(logits, iou, unclear):
     return logits[rows, best][:, None], iou[rows, best][:, None]
 
 
-# ------------------------------------------------------------------ the shipped file
-def weights_file():
-    return data_dir() / "weights" / NAME
+# ------------------------------------------------------------------ the shipped files
+def weights_folder():
+    return data_dir() / "weights" / "pocket_sam"
 
 
-def load(weights=None, trunk=None):
-    """The `PocketSam` of a weights file, the shipped one by default.
+def load(folder=None, trunk=None):
+    """The `PocketSam` of a folder of weights, the shipped one by default.
 
-    trunk: a `Trunk` that is at hand, else the default one is loaded. InputError: the file is
+    trunk: a `Trunk` that is at hand, else the default one is loaded. InputError: a file is
     missing, was changed, or belongs to another trunk.
     """
-    from safetensors.torch import load_file
-
     from wsss_lite.nets.trunk import Trunk
 
-    path = Path(weights or weights_file())
-    facts = checked(path)
+    folder = folder or weights_folder()
+    shipped.checked(folder, (shipped.NET,), REMAKE)  # before a trunk is loaded for nothing
     trunk = trunk or Trunk("lite0")
-    if trunk.fingerprint() != facts["trunk"]:
-        raise InputError(f"{path} was trained on another trunk than {trunk.name} at {trunk.size} "
-                         f"pixels; load it without naming one, or remake it with `{REMAKE}`.")
+    state, facts = shipped.read(folder, trunk, REMAKE)
     net = Prompted(facts["channels"], facts["widths"])
-    net.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    net.load_state_dict(state)
     return PocketSam(net, trunk, facts)
 
 
-def checked(path):
-    """What was written down beside a weights file, after comparing the file's hash with it."""
-    beside = path.with_suffix(".json")
-    for file in (path, beside):
-        if not file.is_file():
-            raise InputError(f"{file} is missing: restore it from the repository or make it with "
-                             f"`{REMAKE}` (one to two hours).")  # fmt: skip
-    facts = json.loads(beside.read_text())
-    if sha256(path) != facts["sha256"]:
-        raise InputError(f"{path} was changed after it was made (its SHA-256 differs): restore it "
-                         f"from the repository or remake it with `{REMAKE}`.")  # fmt: skip
-    return facts
-
-
 def save(net, trunk, target, **facts):
-    """Write a net in float16, and beside it what `load` needs and the facts; returns the path."""
-    from safetensors.torch import save_file
-
-    target = Path(target)
-    state = {name: v.detach().cpu().half().contiguous() for name, v in net.state_dict().items()}
-    with atomic(target) as path:
-        save_file(state, path)
-        digest = sha256(path)
-    known = {"sha256": digest, "trunk": trunk.fingerprint(), "channels": net.channels,
-             "widths": net.widths, "remake": REMAKE, **facts}  # fmt: skip
-    with atomic(target.with_suffix(".json")) as path:
-        path.write_text(json.dumps(known, indent=1) + "\n")
-    return target
+    """Write a net in float16, and beside it what `load` needs and the facts; returns the folder."""
+    shape = {"channels": net.channels, "widths": net.widths}
+    return shipped.write(target, net.state_dict(), trunk, shape | facts, REMAKE)

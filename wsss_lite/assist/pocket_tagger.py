@@ -15,10 +15,9 @@ a threshold of its own.
 import numpy as np
 import torch
 
-from wsss_lite.assist import shipped
+from wsss_lite.assist import as_picture, shipped
 from wsss_lite.assist.pocket_clip import on_its_trunk
 from wsss_lite.assist.tagging import Tagger, to_classes
-from wsss_lite.errors import InputError
 from wsss_lite.files import data_dir
 
 REMAKE = "python -m wsss_lite.assist.train_tagger"
@@ -42,10 +41,7 @@ class PocketTagger(Tagger):
         return (x @ self.weight.T + self.bias).sigmoid().cpu().numpy()
 
     def tags(self, image):
-        image = np.asarray(image)
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise InputError("A picture is an (H, W, 3) array of uint8, RGB; read it with "
-                             "wsss_lite.data.images.read_image.")  # fmt: skip
+        image = as_picture(image)
         return self.told(self.probabilities(self.trunk([image], ("final",))["final"])[0])
 
     def told(self, row):

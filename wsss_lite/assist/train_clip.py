@@ -34,7 +34,7 @@ from wsss_lite.nets.head import seeded
 from wsss_lite.nets.rate import one_cycle
 from wsss_lite.nets.trunk import LITE0, Trunk
 from wsss_lite.progress import progress
-from wsss_lite.score import mean_average_precision
+from wsss_lite.score import average_precision
 
 SIZE, STRIDE = 224, 16  # trunk input of the drawn scenes, as everywhere in the course
 SPACE, WIDTH, LAYERS, CONTEXT = 128, 128, 2, 24
@@ -194,11 +194,9 @@ def pooled_features(world, ids, trunk):
 
 
 def average_precisions(clip, pooled, tags, classes, **how):
-    """(C,) average precision of each class, ranked by the cosine with its prompts."""
+    """(C,) average precision of each class, ranked by the cosine with its prompts; nan: no such."""
     scores = clip.pooled(pooled) @ prompts.class_texts(clip, classes, **how).T
-    columns = range(len(classes))
-    return np.array([mean_average_precision(tags[:, k : k + 1], scores[:, k : k + 1])
-                     for k in columns])  # fmt: skip
+    return np.array([average_precision(there, score) for there, score in zip(tags.T, scores.T)])
 
 
 def measure(model, tokenizer, trunk):

@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wsss_lite.assist import sam_score
+from wsss_lite.assist import sam_score, shipped
 from wsss_lite.assist.clicks import anywhere, correcting, shaken, well_inside
 from wsss_lite.assist.lessons import (CLUTTER, HELD_OUT, KINDS, ODD, PART, PARTS, SEEN, THINGS,
                                       UNSEEN, VOID, lessons, of_world)  # fmt: skip
-from wsss_lite.assist.pocket_sam import PocketSam, load, save, weights_file
+from wsss_lite.assist.pocket_sam import PocketSam, load, save, weights_folder
 from wsss_lite.data.pocket import PocketVOC
 from wsss_lite.errors import InputError
 from wsss_lite.files import atomic, cache_dir
@@ -314,13 +314,11 @@ def finish(training, trunk, target, force=False):
     sam = PocketSam(training.mean, trunk)
     reached = sam_score.scores(sam, pictures("dev"), OBJECTS)
     print(sam_score.table(reached), flush=True)
-    beside = target.with_suffix(".json")
+    beside = target / shipped.FACTS
     known = json.loads(beside.read_text()) if beside.exists() and not force else {}
     if known.get("steps") == training.step:  # else it was another training
         then, now = known["val"][SEEN]["box"], reached[SEEN]["box"]
-        if abs(then - now) > TOLERANCE:
-            raise InputError(f"By box it reaches {now:.3f} on val, {then:.3f} are recorded in "
-                             f"{beside}; --force writes it anyway.")  # fmt: skip
+        shipped.moved(now, then, TOLERANCE, "The IoU by box")
     facts = {"held_out": list(HELD_OUT), "steps": training.step, "of": training.steps,
              "cpu_minutes": round(training.seconds / 60, 1), "val": rounded(reached)}  # fmt: skip
     print("written:", save(training.mean, trunk, target, **facts), flush=True)
@@ -351,7 +349,7 @@ def parsed(arguments=None):
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--scenes", type=int, help="first so many of the corpus (all)")
     parser.add_argument("--odd", type=int, default=2000, help="scenes of nameless things")
-    parser.add_argument("--out", type=Path, help="folder for the weights (data/weights)")
+    parser.add_argument("--out", type=Path, help="folder for the weights (data/weights/pocket_sam)")
     parser.add_argument("--work", type=Path, help="folder for lessons and checkpoint (the cache)")
     parser.add_argument("--now", action="store_true", help="write the weights, done or not")
     parser.add_argument("--force", action="store_true", help="write even if the score has moved")
@@ -365,7 +363,7 @@ def main(arguments=None):
     options = parsed(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
-    target = options.out / weights_file().name if options.out else weights_file()
+    target = options.out or weights_folder()
     if options.evaluate:
         evaluate(load(target), options.split)
         return
