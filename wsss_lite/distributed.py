@@ -14,7 +14,7 @@ What is shared out (a *team* has `size` members, and each knows its `rank`):
 
 What a method itself trains on features (a probe, a light head, its own network), and features of
 pictures that it changes, every member does alone, with the same seed and so with the same result.
-Without torchrun nothing of this module is used. Tested with two processes on a CPU (gloo); with GPUs
+Without torchrun nothing of this module is used. Tested with two processes on CPUs (gloo); with GPUs
 the same code exchanges by NCCL, which we could not try.
 """
 
