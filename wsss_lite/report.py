@@ -181,7 +181,7 @@ def contact_sheet(lab, ids, tags, scores):
     maps = cam_rows(lab.bank.features(names, "final"), probe.weight, tags[rows])
     images = [show.fit(lab.world.image(n), 192) for n in names]
     masks = [pseudo_mask(x, m, Choice()) for x, m in zip(images, maps)]
-    return show.contact_sheet(images, masks, lab.world.classes, columns=4, tile=112)
+    return show.contact_sheet(images, masks, lab.world.classes, columns=4, tile=96)
 
 
 def sheet_rows(own, each):
