@@ -1,4 +1,4 @@
-"""The command line: `wsss-lite methods | cite | run | cam | fetch | cache | warm | bench`."""
+"""The command line: `wsss-lite methods | cite | run | segment | report | cam | fetch | ...`."""
 
 import argparse
 import errno
@@ -11,7 +11,6 @@ from wsss_lite.assist.real import MODELS
 from wsss_lite.errors import InputError
 from wsss_lite.files import unwritable
 
-OWN_OUTPUT = "wsss-lite-out"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -76,6 +75,25 @@ def parser():
     sub.add_argument("--json", action="store_true")
     sub.add_argument("--record", action="store_true", help="write the row to the results store")
     sub.add_argument("--out", type=Path, help="write pseudo masks, overlays and a contact sheet")
+    help = "a knob of the method, such as clip=ViT-B-16; may be given several times"
+    sub.add_argument("--knob", type=knob, action="append", default=[], metavar="K=V", help=help)
+    help = "fine-tune the last stage of the trunk on the tags first (wants a GPU)"
+    sub.add_argument("--finetune", choices=("last",), help=help)
+    help = "write the trained segmenter (.safetensors), for `segment`; works without masks too"
+    sub.add_argument("--save", type=Path, help=help)
+
+    sub = add("segment", segment, "use a segmenter that `run --save` wrote on any pictures")
+    sub.add_argument("model", type=Path, help="the .safetensors file")
+    sub.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, or folders of them")
+    help = "folder for palette PNGs as VOC has them, COCO JSON and a contact sheet"
+    sub.add_argument("-o", "--out", type=Path, default=Path("wsss-lite-out/segmented"), help=help)
+
+    sub = add("report", report, "will it work on mine? One page about a folder with tags")
+    sub.add_argument("world", metavar="FOLDER", help="a folder of tags or in VOC layout")
+    help = "the .html file (default: FOLDER-report.html, here)"
+    sub.add_argument("-o", "--out", type=Path, help=help)
+    sub.add_argument("--trunk", default="lite0")
+    sub.add_argument("--seed", type=seed, default=0)
 
     sub = add("cam", cam, "name a picture's content and show where it is")
     sub.add_argument("images", nargs="+", metavar="IMAGE")
@@ -105,6 +123,17 @@ def positive(text):
     if number < 1:
         raise argparse.ArgumentTypeError("give a number of at least 1")
     return number
+
+
+def knob(text):
+    """("power", 2) of "power=2": numbers, true, false and null as in JSON, all else is a name."""
+    name, _, value = text.partition("=")
+    if not name.isidentifier() or not value:
+        raise argparse.ArgumentTypeError("write a knob as name=value")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def seed(text):
@@ -138,119 +167,29 @@ def cite(arguments):
 
 
 def run(arguments):
-    from wsss_lite import results
-    from wsss_lite.lab import Lab
-    from wsss_lite.registry import find, methods
+    from wsss_lite.cli_run import run as with_all_its_options
 
-    if arguments.all and arguments.methods:
-        raise InputError("Name methods or give --all, not both.")
-    whole = not arguments.limit and arguments.until == "segmenter"
-    if arguments.record and not whole:
-        raise InputError("Only whole runs are recorded: leave out --limit and --until.")
-    names = list(methods()) if arguments.all else arguments.methods
-    if not names:
-        raise InputError("Name a method, or give --all; `wsss-lite methods` lists them.")
-    chosen = [find(n) for n in names]
+    return with_all_its_options(arguments)
+
+
+def segment(arguments):
+    from wsss_lite.export import segment_files
+
+    print(segment_files(arguments.model, arguments.images, arguments.out))
+
+
+def report(arguments):
+    from wsss_lite.cli_run import trunk_and_weights
+    from wsss_lite.report import report as examine
+
     trunk, weights = trunk_and_weights(arguments.trunk)
-    lab = Lab(arguments.world, trunk, weights, arguments.seed or 0, arguments.limit)
-    if arguments.all and whole and arguments.trunk == "lite0":
-        return run_all(arguments, lab)
-    rows, left_out = [], {}
-    for method in chosen:
-        try:
-            row = lab.run(method.name, until=arguments.until)
-        except InputError as error:
-            if not arguments.all:
-                raise
-            left_out.setdefault(str(error), []).append(method.name)
-            continue
-        rows.append(row)
-        if arguments.record:
-            results.record(row, lab, method)
-        if arguments.out or not lab.world.has_masks:
-            write_out(lab, method, arguments.out)
-        if not arguments.json:
-            print(one_line(row), flush=True)
-    say_left_out(left_out, rows)
-    if arguments.json:
-        print(json.dumps(rows, indent=1))
-
-
-def run_all(arguments, lab):
-    """Every row that the world permits, from the store where it is there; then the ladder."""
-    from wsss_lite import results
-    from wsss_lite.registry import find
-
-    name, scored = lab.world.name, lab.world.has_masks
-    own = results.store_for(lab, arguments.out or OWN_OUTPUT)
-    where = results.folder() if arguments.world == "pocket" else own  # even where all is stale
-    jobs = results.jobs_of(name, "segmenter" if lab.test and scored else "pseudo", arguments.seed)
-
-    def unwritten(method, seed):  # without scores the masks are the result
-        return not scored and seed == jobs[0][1] and not out_of(lab, method, arguments.out).is_dir()
-
-    rows, left_out, kept = [], {}, 0
-    for method, entry, how in results.climb(lab, jobs, where, unwritten, say=to_stderr):
-        if entry is None:
-            left_out.setdefault(how, []).append(method)
-            continue
-        rows.append(entry["row"])
-        kept += how == "kept"
-        if how == "computed" and (arguments.out or not scored) and lab.seed == jobs[0][1]:
-            write_out(lab, find(method), arguments.out)
-        if how == "computed" and not arguments.json:
-            print(one_line(entry["row"]), flush=True)
-    say_left_out(left_out, rows)
-    to_stderr(f"wsss-lite: {len(rows)} rows, {kept} of them recorded before, are in {where / name}")
-    if arguments.json:
-        print(json.dumps(rows, indent=1))
-    elif scored:
-        from wsss_lite.rungs import listed, rungs
-
-        print(listed(rungs(name, None, where)).markdown())
-
-
-def to_stderr(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def say_left_out(left_out, rows):
-    """Say which methods a world could not serve; InputError if there was nothing that it could.
-
-    left_out: {sentence: methods}.
-    """
-    if left_out and not rows:
-        raise InputError(next(iter(left_out)))
-    for sentence, names in left_out.items():
-        to_stderr(f"wsss-lite: left out {', '.join(names)}: {sentence}")
-
-
-def trunk_and_weights(given):
-    """(timm name, checkpoint or None) of what --trunk was given."""
-    return ("lite0", given) if Path(given).is_file() else (given, None)
-
-
-def write_out(lab, method, out):
-    from wsss_lite.export import export
-
-    target = out_of(lab, method.name, out)
-    sheet = export(lab, target)
-    to_stderr(f"wsss-lite: pseudo masks, overlays and {sheet.name} are in {target}")
-
-
-def out_of(lab, name, out):
-    """Folder of what a method's run writes."""
-    return Path(out or OWN_OUTPUT) / Path(lab.world.name).name / name
-
-
-def one_line(row):
-    """A row as a person reads it: the scores in percent."""
-    keys = ("miou_maps", "miou_pseudo", "miou_test", "precision", "recall")
-    shown = [f"{k.replace('miou_', '')} {100 * row[k]:.1f}" for k in keys if row[k] is not None]
-    return f"{row['method']:16} {', '.join(shown) or 'no masks to score'}, {row['seconds']:.0f} s"
+    found = examine(arguments.world, trunk, weights, arguments.seed)
+    path = found.write(arguments.out or Path(f"{Path(found.name).name}-report.html"))
+    print(f"{found.summary()}\nthe whole report: {path}")
 
 
 def cam(arguments):
+    from wsss_lite.cli_run import trunk_and_weights
     from wsss_lite.export import explain
 
     trunk, weights = trunk_and_weights(arguments.trunk)

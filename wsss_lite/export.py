@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from wsss_lite import show
 from wsss_lite._compat import mend_torchvision
-from wsss_lite.data.images import read_image, write_mask
+from wsss_lite.data.images import is_picture_name, read_image, write_mask
+from wsss_lite.errors import InputError
 from wsss_lite.files import atomic
 
 SHEET = 24  # pictures on a contact sheet
@@ -42,6 +43,42 @@ def export(lab, target):
     images, masks = zip(*shown, strict=True)
     show.write_png(sheet, show.contact_sheet(images, masks, lab.world.classes, columns=6))
     return sheet
+
+
+def segment_files(model, paths, out):
+    """Masks of pictures (files, or folders of them) by a saved segmenter, in VOC and COCO form.
+
+    Returns a sentence that says what was written. Beside `write_predictions` a contact sheet.
+    """
+    from wsss_lite.data.predictions import write_predictions
+    from wsss_lite.segment import Segmenter
+
+    found = pictures_in(paths)
+    segmenter = Segmenter.load(model)
+    masks = dict(zip(found, segmenter.masks(map(read_image, found.values())), strict=True))
+    write_predictions(out, masks, segmenter.classes)
+    some = list(masks)[:SHEET]
+    images = [modest(read_image(found[name])) for name in some]
+    small = [show.resize(masks[n], x.shape[:2], smooth=False) for n, x in zip(some, images)]
+    sheet = show.contact_sheet(images, small, segmenter.classes)
+    show.write_png(Path(out) / "contact_sheet.png", sheet)
+    return f"{len(masks)} masks of {', '.join(segmenter.classes)} are in {out}"
+
+
+def pictures_in(paths):
+    """{name: path} of files and of the pictures in folders; names without ending, each once."""
+    found = {}
+    for given in map(Path, paths):
+        inside = sorted(p for p in given.rglob("*") if is_picture_name(p)) if given.is_dir() else ()
+        if given.is_dir() and not inside:
+            raise InputError(f"There are no pictures in {given}; give a folder that has some.")
+        for path in inside or [given]:
+            name = path.relative_to(given).with_suffix("").as_posix() if inside else path.stem
+            name = name if name not in found else path.name
+            if name in found:
+                raise InputError(f"Two pictures are called {name}; segment them one at a time.")
+            found[name] = path
+    return found
 
 
 def explain(paths, name=None, out=".", trunk="lite0", weights=None):
@@ -112,8 +149,6 @@ def short(name):
 def find_class(name, names):
     """Number of the ImageNet class called `name`: a whole synonym before a part of one."""
     import difflib
-
-    from wsss_lite.errors import InputError
 
     wanted = name.lower().strip()
     if not wanted:

@@ -142,13 +142,28 @@ def shrink_files(folder, cap_bytes, held=()):
             path.unlink(missing_ok=True)
 
 
+def cap(usual):
+    """Bytes that cached features may fill: `WSSS_LITE_CACHE_GB` where it is set, else as usual."""
+    text = os.environ.get("WSSS_LITE_CACHE_GB", "").strip()
+    try:
+        wanted = float(text) * 1e9 if text else usual
+    except ValueError:
+        wanted = -1
+    if not wanted > 0:
+        raise InputError(f"WSSS_LITE_CACHE_GB is {text!r}; give a number of gigabytes, such as 40.")
+    return wanted
+
+
 def shrink_folders(root, cap_bytes, in_use=IN_USE):
     """Delete the least recently used folders below `root` until they fit under the cap.
+
+    The environment may set another cap (see `cap`): a large world needs one.
 
     One world seen at many sizes can exceed it alone; then its oldest .npy files go too. Nothing
     that was used in the last `in_use` seconds goes: another notebook may be reading it. Until
     it is put down, the cap is exceeded. Another process may be deleting at the same time.
     """
+    cap_bytes = cap(cap_bytes)
     folders = [f for f in Path(root).iterdir() if f.is_dir()] if Path(root).is_dir() else []
     found = {f: facts(Path(d, n) for d, _, names in os.walk(f) for n in names) for f in folders}
     sizes = {f: sum(size for _, size, _ in files) for f, files in found.items()}
