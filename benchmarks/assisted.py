@@ -11,12 +11,11 @@ import numpy as np
 import torch
 
 from wsss_lite.assist import real
-from wsss_lite.assist.grounding import load_grounder
+from wsss_lite.assist.load import load_grounder, load_sam, load_tagger
 from wsss_lite.assist.lessons import STAGES
 from wsss_lite.assist.pipeline import Stages, boxes_by, masks_by, tags_by
 from wsss_lite.assist.pocket_sam import PocketSam
-from wsss_lite.assist.sam import Sam, load_sam
-from wsss_lite.assist.tagging import load_tagger
+from wsss_lite.assist.sam import Sam
 from wsss_lite.data.scenes import CLASSES, draw
 from wsss_lite.nets.head import seeded
 from wsss_lite.nets.prompted import Prompted

@@ -55,7 +55,7 @@ def small_vit(tmp_path_factory):
     pytest.importorskip("open_clip")
     from tiny_models import clip_folder
 
-    from wsss_lite.assist.clip import load_clip
+    from wsss_lite.assist.load import load_clip
 
     return load_clip(str(clip_folder(tmp_path_factory.mktemp("vit") / "vit")))
 

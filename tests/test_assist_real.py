@@ -20,9 +20,10 @@ from tiny_models import (
 )  # fmt: skip
 
 from wsss_lite.assist import real
-from wsss_lite.assist.clip import Clip, cosines, load_clip
-from wsss_lite.assist.grounding import GroundingDino, cleaned, load_grounder, pixel_box
-from wsss_lite.assist.sam import Sam, distinct, load_sam, prompts
+from wsss_lite.assist.clip import Clip, cosines
+from wsss_lite.assist.load import load_clip, load_grounder, load_sam
+from wsss_lite.assist.grounding import GroundingDino, cleaned, pixel_box
+from wsss_lite.assist.sam import Sam, distinct, prompts
 from wsss_lite.assist.tagging import (
     GROUPS, SAME, ClipTagger, key, load_tagger, spoken, to_classes, views,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from stand_in import Words
 
 from wsss_lite.assist import pocket_grounder, prompts, shipped, train_grounder
 from wsss_lite.assist.box_score import area, box_scores, hits
-from wsss_lite.assist.grounding import load_grounder
+from wsss_lite.assist.load import load_grounder
 from wsss_lite.assist.pocket_grounder import PocketGrounder, grounded, joint
 from wsss_lite.assist.train_grounder import Lessons, Training, lessons, measure
 from wsss_lite.data.folder import open_world

@@ -11,7 +11,8 @@ import torch
 
 from wsss_lite.assist import captions, pocket_tagger, prompts, shipped, train_tagger
 from wsss_lite.assist.pocket_tagger import PocketTagger, class_scores, pooled_twice, table
-from wsss_lite.assist.tagging import load_tagger, to_classes
+from wsss_lite.assist.tagging import to_classes
+from wsss_lite.assist.load import load_tagger
 from wsss_lite.assist.train_tagger import (EMPTY, best_thresholds, labels, make, measure, singular,
                                            vocabulary, words_of)  # fmt: skip
 from wsss_lite.data.folder import open_world

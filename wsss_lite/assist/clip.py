@@ -1,8 +1,7 @@
 """CLIP (Radford et al., ICML 2021): texts and pictures in one space.
 
-    clip = load_clip()                              the pocket model
-    clip = load_clip("ViT-B-16", "openai")          any open_clip model that is on this machine
-    clip = load_clip("local-dir:PATH")              a folder in open_clip's layout
+    clip = load("ViT-B-16", "openai")               any open_clip model that is on this machine
+    clip = load("local-dir:PATH")                   a folder in open_clip's layout
 
     clip.texts(["a photo of a cat"])                (K, D) float32, unit length
     clip.pictures([image])                          (N, D) float32, unit length
@@ -160,16 +159,11 @@ def cosines(dense, texts):
 # Loading
 
 
-def load_clip(name="pocket", pretrained=None, device=None):
-    """`Clip` by name: "pocket", an open_clip architecture and its tag, or "local-dir:PATH".
+def load(name, pretrained=None, device=None):
+    """`Clip` of a real model by name, as `load_clip` takes it.
 
-    `ViT-B-16/openai` in one string, a plain folder and "hf-hub:OWNER/NAME" (from the cache) do
-    too. InputError: an unknown name, no weights on this machine, damaged or partial weights.
+    InputError: an unknown name, no weights on this machine, damaged or partial weights.
     """
-    if name == "pocket":
-        from wsss_lite.assist import pocket_clip
-
-        return pocket_clip.load(device=device)
     open_clip = real.library("open_clip")
     if pretrained is None and "/" in name and name.partition("/")[0] in open_clip.list_models():
         name, _, pretrained = name.partition("/")

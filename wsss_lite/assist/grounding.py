@@ -1,7 +1,6 @@
 """Grounding DINO (Liu et al., ECCV 2024): from texts to boxes.
 
-    grounder = load_grounder()                                      the pocket model
-    grounder = load_grounder("IDEA-Research/grounding-dino-tiny")   or a folder of transformers
+    grounder = load("IDEA-Research/grounding-dino-tiny")            or a folder of transformers
 
     grounder.boxes(image, ["cat", "dog"])        list of `Grounded`, the best first
 """
@@ -122,15 +121,11 @@ class GroundingDino(Grounder):
         return list(groups)
 
 
-def load_grounder(name="pocket", device=None):
-    """`Grounder` by name: "pocket", "pocket-held-out", `IDEA-Research/...`, a folder.
+def load(name, device=None):
+    """`Grounder` of a real Grounding DINO by name: one of the hub's, or a folder.
 
     InputError: not on this machine, damaged, or only a part of the weights.
     """
-    if name in ("pocket", "pocket-held-out"):
-        from wsss_lite.assist import pocket_grounder
-
-        return pocket_grounder.load(name)
     model, processor, folder = real.from_folder(
         name, "GroundingDinoForObjectDetection", "GroundingDinoProcessor"
     )

@@ -1,7 +1,6 @@
 """SAM (Kirillov et al., ICCV 2023): from clicks and boxes to masks.
 
-    sam = load_sam()                                    the pocket model
-    sam = load_sam("facebook/sam-vit-base")             or a folder that transformers has written
+    sam = load("facebook/sam-vit-base")                 or a folder that transformers has written
 
     embedding = sam.encode(image)                       once a picture, expensive
     masks, iou = sam.best(embedding, boxes=[[x0, y0, x1, y1]])      (K, H, W), (K,), cheap
@@ -243,14 +242,10 @@ class Sam(Promptable):
         return {k: torch.from_numpy(v)[None].to(self.device) for k, v in inputs.items()}
 
 
-def load_sam(name="pocket", device=None):
-    """`Promptable` by name: "pocket", `facebook/sam-vit-base` or another of the hub's, a folder.
+def load(name, device=None):
+    """`Promptable` of a real SAM by name: one of the hub's, or a folder.
 
     InputError: not on this machine, damaged, or only a part of the weights.
     """
-    if name == "pocket":
-        from wsss_lite.assist import pocket_sam
-
-        return pocket_sam.load()
     model, processor, folder = real.from_folder(name, "SamModel", "SamProcessor")
     return Sam(model, processor, name, str(folder), device)

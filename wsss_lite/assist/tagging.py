@@ -1,7 +1,6 @@
 """Taggers: from a picture to the names of what is in it, and from those names to classes.
 
-    tagger = load_tagger()                                      the pocket model
-    tagger = load_tagger("ViT-B-16/openai", words=[...])        zero-shot with any CLIP
+    tagger = ClipTagger(clip, words)                            zero-shot with any CLIP
     tagger.tags(image)                                          [("couch", .91), ("cat", .55)]
     to_classes(tagger.tags(image), VOC_CLASSES)                 [("sofa", .91), ("cat", .55)]
 
@@ -138,19 +137,11 @@ def views(image, windows):
     return [image, *crops]
 
 
-def load_tagger(name="pocket", words=None, device=None):
-    """`Tagger` by name: "pocket", or any name that `load_clip` knows, zero-shot on `words`.
-
-    words: VOC's twenty classes by default. InputError: whatever `load_clip` raises.
-    """
-    if name == "pocket":
-        from wsss_lite.assist import pocket_tagger
-
-        return pocket_tagger.load()
-    from wsss_lite.assist.clip import load_clip
+def voc_words():
+    """VOC's twenty classes as one says them."""
     from wsss_lite.data.voc import VOC_CLASSES
 
-    return ClipTagger(load_clip(name, device=device), words or [spoken(c) for c in VOC_CLASSES])
+    return [spoken(name) for name in VOC_CLASSES]
 
 
 def spoken(name):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from wsss_lite.assist import prompts, ready
-from wsss_lite.assist.clip import load_clip
+from wsss_lite.assist.load import load_clip
 from wsss_lite.assist.ground import ground_texts
 from wsss_lite.assist.masked import sight
 from wsss_lite.maps import cam as blocks

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from wsss_lite.assist import prompts, ready
-from wsss_lite.assist.clip import load_clip
+from wsss_lite.assist.load import load_clip
 from wsss_lite.assist.grad_cam import grad_cam_rows
 from wsss_lite.assist.ground import ground_texts
 from wsss_lite.errors import InputError

@@ -1,8 +1,8 @@
 """SAM-WSSS: all tags of a picture in one question to Grounding DINO, its boxes to SAM."""
 
 from wsss_lite.assist import pipeline, ready
-from wsss_lite.assist.grounding import TEXT_THRESHOLD, load_grounder
-from wsss_lite.assist.sam import load_sam
+from wsss_lite.assist.grounding import TEXT_THRESHOLD
+from wsss_lite.assist.load import load_grounder, load_sam
 from wsss_lite.progress import progress
 from wsss_lite.registry import register
 

@@ -1,9 +1,9 @@
 """SAM, zero-shot: a tagger, a grounder and SAM on the test pictures themselves, nothing trained."""
 
 from wsss_lite.assist import pipeline, ready
-from wsss_lite.assist.grounding import TEXT_THRESHOLD, load_grounder
-from wsss_lite.assist.sam import load_sam
-from wsss_lite.assist.tagging import load_tagger, spoken
+from wsss_lite.assist.grounding import TEXT_THRESHOLD
+from wsss_lite.assist.load import load_grounder, load_sam, load_tagger
+from wsss_lite.assist.tagging import spoken
 from wsss_lite.methods.assist.sam_text import SURVEY
 from wsss_lite.progress import progress
 from wsss_lite.registry import Made, register

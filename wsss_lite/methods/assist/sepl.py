@@ -1,7 +1,7 @@
 """SEPL: the labels of CAM choose among the masks that SAM finds everywhere."""
 
 from wsss_lite.assist import choose, ready
-from wsss_lite.assist.sam import load_sam
+from wsss_lite.assist.load import load_sam
 from wsss_lite.errors import InputError
 from wsss_lite.methods.cam.cam import cam
 from wsss_lite.progress import progress
