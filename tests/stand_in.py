@@ -1,4 +1,4 @@
-"""A stand-in for the pocket CLIP where its weights do not matter: texts with fixed vectors."""
+"""A stand-in for the pocket CLIP where its weights do not matter, and damage to shipped files."""
 
 import zlib
 
@@ -6,6 +6,16 @@ import numpy as np
 import torch
 
 from wsss_lite.assist.prompts import SYNONYMS
+
+
+def change(path):
+    """One bit of a file, the last."""
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGE = {"changed": change, "missing": lambda path: path.unlink()}
 
 
 class Words:

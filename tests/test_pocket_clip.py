@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from stand_in import change
 from wsss_lite.assist import clip as clip_file
 from wsss_lite.assist import captions, pocket_clip, prompts, train_clip, vocabulary
 from wsss_lite.data.folder import open_world
@@ -254,9 +255,7 @@ def test_cached_features_give_what_the_pictures_give(clip, seen, wide_trunk, tmp
 
 @pytest.mark.parametrize("file", pocket_clip.SHIPPED)
 def test_a_changed_file_is_named(weights, file, wide_trunk):
-    content = bytearray((weights / file).read_bytes())
-    content[-1] ^= 1
-    (weights / file).write_bytes(content)
+    change(weights / file)
     with pytest.raises(InputError, match=f"{file} was changed.*train_clip"):
         pocket_clip.export(weights / "out", weights, wide_trunk)
 

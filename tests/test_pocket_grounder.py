@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from stand_in import Words
+from stand_in import DAMAGE, Words
 
 from wsss_lite.assist import pocket_grounder, prompts, shipped, train_grounder
 from wsss_lite.assist.box_score import area, box_scores, hits
@@ -355,14 +355,9 @@ def test_what_is_written_can_be_read(folder, grounder, trunk, words, taught):
     assert sum(f.stat().st_size for f in folder.iterdir()) < 1e6
 
 
-@pytest.mark.parametrize("damage", ["changed", "missing"])
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_weights_are_named(folder, trunk, words, damage):
-    path = folder / shipped.NET
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    if damage == "missing":
-        path.unlink()
+    DAMAGE[damage](folder / shipped.NET)
     with pytest.raises(InputError, match=f"net.safetensors .*{damage}.*train_grounder"):
         pocket_grounder.load(clip=words, trunk=trunk, folder=folder)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from stand_in import change
 from wsss_lite.assist import clicks, lessons, oddities, pocket_sam, sam_score, shipped, train_sam
 from wsss_lite.assist.lessons import HELD_OUT, KINDS, PART, PARTS, SEEN, THINGS, UNSEEN, VOID
 from wsss_lite.assist.pocket_sam import PocketSam, in_shares, load, save, small
@@ -497,9 +498,7 @@ def test_a_stored_net_answers_the_same(sam, embedding, stored, trunk):
 
 
 def test_a_changed_file_is_refused(stored, trunk):
-    content = bytearray((stored / shipped.NET).read_bytes())
-    content[-1] ^= 1
-    (stored / shipped.NET).write_bytes(content)
+    change(stored / shipped.NET)
     with pytest.raises(InputError, match="was changed after it was made.*train_sam"):
         load(stored, trunk)
 

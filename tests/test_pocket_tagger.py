@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from stand_in import DAMAGE
 from wsss_lite.assist import captions, pocket_tagger, prompts, shipped, train_tagger
 from wsss_lite.assist.pocket_tagger import PocketTagger, class_scores, pooled_twice, table
 from wsss_lite.assist.tagging import to_classes
@@ -281,14 +282,9 @@ def test_what_is_written_can_be_read(folder, tagger, seen, trunk, monkeypatch):
     assert load_tagger().tags(seen[0].image(seen[0].ids[0]))
 
 
-@pytest.mark.parametrize("damage", ["changed", "missing"])
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_weights_are_named(folder, trunk, damage):
-    path = folder / shipped.NET
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    if damage == "missing":
-        path.unlink()
+    DAMAGE[damage](folder / shipped.NET)
     with pytest.raises(InputError, match=f"net.safetensors .*{damage}.*train_tagger"):
         pocket_tagger.load(trunk, folder)
 

@@ -3,8 +3,6 @@
 Importing this package, or a module of it, loads none of their libraries.
 """
 
-import numpy as np
-
 from wsss_lite.errors import InputError
 
 
@@ -15,6 +13,8 @@ def ready(assistant, load, **options):
 
 def as_picture(image):
     """(H, W, 3) uint8 array of what a caller gave. InputError for anything else."""
+    import numpy as np  # here: the command line reads this package before it knows what to do
+
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise InputError("A picture is an (H, W, 3) array of uint8, RGB; read it with "

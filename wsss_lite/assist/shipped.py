@@ -6,6 +6,7 @@
 A damaged or foreign file is one sentence with the command that makes it again.
 """
 
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -60,6 +61,21 @@ def read(folder, trunk, remake):
                          f"at {trunk.size} pixels; use the default trunk at 224 pixels, or remake "
                          f"them on this one with `{remake}`.")
     return {name: value.float() for name, value in load_file(Path(folder) / NET).items()}, known
+
+
+def options(description):
+    """The parser of a training command, with what all of them have."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--scenes", type=int, help="first so many of the corpus (all)")
+    parser.add_argument("--out", type=Path, help="folder to write to, in place of data/weights")
+    parser.add_argument("--evaluate", action="store_true", help="score the weights, train nothing")
+    parser.add_argument("--force", action="store_true", help="write even if the score has moved")
+    return parser
+
+
+def target(folder, out=None):
+    """A folder of weights, or that of the same name below `out`."""
+    return out / folder.name if out else folder
 
 
 def moved(now, then, tolerance, what):

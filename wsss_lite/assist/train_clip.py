@@ -265,7 +265,7 @@ def main(arguments=None):
             shipped.remade(target, "map_val", scores, TOLERANCE, name)
         left_out = list(HELD_OUT) if name == "pocket-held-out" else []
         facts = {"name": name, "held_out": left_out, "tolerance": TOLERANCE, **scores}
-        out = options.out / WEIGHTS[name] if options.out else target
+        out = shipped.target(target, options.out)
         write(out, model, folder, trunk, facts)
         shutil.rmtree(folder)
 

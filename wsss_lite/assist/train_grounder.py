@@ -9,7 +9,6 @@ and backgrounds, which have no box. The pocket CLIP, which embeds these texts, i
 be made before; so is the trunk, through which each scene goes once.
 """
 
-import argparse
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -255,14 +254,10 @@ def make(name, clip, trunk, work, scenes=None, **recipe):
 
 def main(arguments=None):
     """Make one or both grounders, compare with what was recorded, and write them."""
-    parser = argparse.ArgumentParser(description="Remake the pocket grounder.")
+    parser = shipped.options("Remake the pocket grounder.")
     parser.add_argument("names", nargs="*", default=list(WEIGHTS), help=", ".join(WEIGHTS))
-    parser.add_argument("--scenes", type=int, help="first so many of the corpus (all)")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--out", type=Path, help="folder to write to, in place of data/weights")
     parser.add_argument("--work", type=Path, help="folder of the checkpoints (in the cache)")
-    parser.add_argument("--evaluate", action="store_true", help="score the weights, train nothing")
-    parser.add_argument("--force", action="store_true", help="write even if the score has moved")
     options = parser.parse_args(arguments)
     trunk = Trunk("lite0", size=SIZE)
     clip, found = pocket_clip.load(trunk=trunk), val_lessons(trunk)
@@ -284,7 +279,7 @@ def main(arguments=None):
         facts = done.facts | {"name": name, "held_out": list(held_out), "clip": clip_hash(),
                               "scenes": len(done.lessons), "epochs": done.epochs,
                               "tolerance": TOLERANCE, **scores}  # fmt: skip
-        out = options.out / WEIGHTS[name] if options.out else target
+        out = shipped.target(target, options.out)
         print("written:", shipped.write(out, done.net.state_dict(), trunk, facts, REMAKE))
 
 

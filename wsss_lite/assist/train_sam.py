@@ -12,7 +12,6 @@ Some clicks hit nothing; of those only the estimate is taught, which is 0. Unlik
 click starts afresh, without the mask before it, so that an answer depends on the prompts alone.
 """
 
-import argparse
 import copy
 import json
 import math
@@ -343,18 +342,14 @@ def evaluate(sam, split="test", count=TESTED):
 
 
 def parsed(arguments=None):
-    parser = argparse.ArgumentParser(description="Train the pocket SAM, or score it.")
+    parser = shipped.options("Train the pocket SAM, or score it.")
     parser.add_argument("--minutes", type=float, help="stop after so many and go on next time")
     parser.add_argument("--threads", type=int, help="threads of torch")
     parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--scenes", type=int, help="first so many of the corpus (all)")
     parser.add_argument("--odd", type=int, default=2000, help="scenes of nameless things")
-    parser.add_argument("--out", type=Path, help="folder for the weights (data/weights/pocket_sam)")
     parser.add_argument("--work", type=Path, help="folder for lessons and checkpoint (the cache)")
     parser.add_argument("--now", action="store_true", help="write the weights, done or not")
-    parser.add_argument("--force", action="store_true", help="write even if the score has moved")
     parser.add_argument("--afresh", action="store_true", help="forget the checkpoint")
-    parser.add_argument("--evaluate", action="store_true", help="score the weights, train nothing")
     parser.add_argument("--split", default="test", help="for --evaluate: test, dev or fresh")
     return parser.parse_args(arguments)
 
@@ -363,7 +358,7 @@ def main(arguments=None):
     options = parsed(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
-    target = options.out or weights_folder()
+    target = shipped.target(weights_folder(), options.out)
     if options.evaluate:
         evaluate(load(target), options.split)
         return

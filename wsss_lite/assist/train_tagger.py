@@ -9,9 +9,7 @@ cat, or what was left out. Thresholds are chosen on the same kind of captions, o
 The trunk is frozen, its features are kept in the cache, and what follows takes seconds.
 """
 
-import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -180,12 +178,7 @@ def val_scores(tagger, trunk):
 
 def main(arguments=None):
     """Make the tagger, compare with what was recorded, and write it."""
-    parser = argparse.ArgumentParser(description="Remake the pocket tagger.")
-    parser.add_argument("--scenes", type=int, help="first so many of the corpus (all)")
-    parser.add_argument("--out", type=Path, help="folder to write to, in place of data/weights")
-    parser.add_argument("--evaluate", action="store_true", help="score the weights, train nothing")
-    parser.add_argument("--force", action="store_true", help="write even if the score has moved")
-    options = parser.parse_args(arguments)
+    options = shipped.options("Remake the pocket tagger.").parse_args(arguments)
     trunk = Trunk("lite0", size=SIZE)
     if options.evaluate:
         print(json.dumps(val_scores(load(trunk), trunk)))
@@ -202,7 +195,7 @@ def main(arguments=None):
              "words": tagger.words, "thresholds": [round(float(v), 4) for v in tagger.thresholds],
              **scores}  # fmt: skip
     state = {"weight": tagger.weight, "bias": tagger.bias}
-    target = options.out / weights_folder().name if options.out else weights_folder()
+    target = shipped.target(weights_folder(), options.out)
     print("written:", shipped.write(target, state, trunk, facts, REMAKE))
 
 
