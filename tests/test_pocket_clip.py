@@ -208,7 +208,7 @@ def test_what_is_written_can_be_read(wide_trunk, tmp_path):
     model, _ = train_clip.blank(tmp_path / "made", wide_trunk, seed=0)
     train_clip.write(tmp_path / "new", model, tmp_path / "made", wide_trunk, {"map_val": 0.5})
     whole = pocket_clip.export(tmp_path / "whole", tmp_path / "new", wide_trunk)
-    read = clip_file.load_clip(f"local-dir:{whole}").model
+    read = clip_file.load(f"local-dir:{whole}").model
     assert torch.allclose(read.visual.head.proj.weight, model.visual.head.proj.weight, atol=1e-3)
     assert pocket_clip.checked(tmp_path / "new")["map_val"] == 0.5
 
