@@ -65,7 +65,7 @@ def test_every_notebook_has_its_line():
 
 
 def test_the_words_name_the_same_chapters_as_the_line():
-    """"Before this you need notebooks 01 and 02": by hand, with what for; the numbers agree."""
+    """What is said by hand, "Before this you need 01 (CAM)", names the chapters of the source."""
     for chapter, path in there():
         first = markdown(path)[0].split(chapters.MARK)[0]
         words = re.split(r"Before this you need", first)[1]
