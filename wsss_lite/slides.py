@@ -1,7 +1,7 @@
 """Slides of a chapter, made from its executed notebook: `wsss-lite slides 00 01 02`.
 
-Each heading begins a slide, and so does each further figure below it. A slide holds the heading, one
-line of text and the figure; the prose and what the cells printed stand beneath, for the speaker. A
+Each heading begins a slide, and so does each further figure below it. A slide holds the heading,
+one line of text and the figure; prose and what cells printed stand beneath, for the speaker. A
 cell with the tag "noslide" is left out. The page is one file that asks nothing of the network:
 arrows move, n shows the notes, and a printer gets a slide a page with its notes.
 """
@@ -33,6 +33,7 @@ h1, h2 { line-height: 1.2; margin: 0 0 .4em; color: #0b3d6b; }
 .shown > div { align-items: flex-start; }
 .shown figure { width: auto !important; flex: 1 1 10em; max-width: 19em; }
 .shown figure img { width: 100%; height: auto; }
+.shown > div:has(figure) ~ div figure, .shown:has(> div ~ div figure) figure { max-width: 12em; }
 .shown p img { max-width: 100%; max-height: 66vh; width: auto; height: auto; }
 .shown table { border-collapse: collapse; }
 .shown td, .shown th { padding: .2em .8em; border-bottom: 1px solid #cccccc; }
@@ -40,7 +41,8 @@ h1, h2 { line-height: 1.2; margin: 0 0 .4em; color: #0b3d6b; }
   color: #1a1a1a; background: #f2f2f2; border-left: 6px solid #0b4f8a; }
 .speaking .notes { display: block; }
 .notes pre { white-space: pre-wrap; font-size: 15px; margin: .4em 0; }
-.foot { position: fixed; left: 5vw; right: 5vw; bottom: 1.2vh; font-size: 15px; color: #555555; }
+.foot { position: fixed; left: 0; right: 0; bottom: 0; padding: .6vh 5vw 1vh; font-size: 15px;
+  color: #555555; background: #ffffff; }
 button { font: inherit; color: #1a1a1a; background: #f4f4f4; border: 1px solid #767676;
   border-radius: 4px; padding: 2px 10px; }
 button:focus-visible, .slide:focus-visible { outline: 3px solid #c25700; outline-offset: -3px; }
