@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from wsss_lite import results
+from wsss_lite.chapters import drawing
 from wsss_lite.show import STAR
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -136,7 +137,8 @@ def cell(facts, column, key):
 def tables(where=None):
     """{name of the marker: the table that belongs there}."""
     found = rows(where)
-    return {"ladder": ladder(found), "methods": methods(found), "calibration": calibration(where)}
+    made = {"ladder": ladder(found), "methods": methods(found), "calibration": calibration(where)}
+    return made | {"chapters": drawing()}
 
 
 def fill(text, made):

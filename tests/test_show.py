@@ -3,9 +3,11 @@
 import io
 import re
 from base64 import b64decode
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from wsss_lite import show
@@ -261,10 +263,37 @@ def test_rank_groups_part_when_intervals_do():
 # ---- files
 
 
+FIGURES = {
+    "strip": lambda: show.strip([PHOTO, MASK], ["a", "b"], alt="A cat: first <then> a mask. Two.",
+                                legend=POCKET),
+    "curve": lambda: show.curve([0, 1], {"a": [0, 1]}, alt="it rises", xlabel="x", ylabel="y"),
+    "bars": lambda: show.bars(["cat"], [0.4], alt="one bar", xlabel="IoU"),
+    "table": lambda: show.table(scores(), {"test": "on test"}, alt="a ladder"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", FIGURES)
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
-def test_saved_figures_are_equal_from_run_to_run(tmp_path, suffix):
-    made = show.strip([PHOTO, MASK], ["a", "b"], alt="a", legend=POCKET)
-    one, two = (show.save(made, tmp_path / f"{n}{suffix}").read_bytes() for n in "12")
-    assert one == two and len(one) > 1000
+def test_saved_figures_say_what_they_show_and_are_equal_from_run_to_run(tmp_path, suffix, kind):
+    made = FIGURES[kind]()
+    one, two = (show.save(f, tmp_path / f"{id(f)}{suffix}") for f in (made, FIGURES[kind]()))
+    assert one.read_bytes() == two.read_bytes() and one.stat().st_size > 1000
+    if suffix == ".png":
+        assert Image.open(one).text["Description"] == made.alt
+        return
+    root = ElementTree.parse(one).getroot()
+    title, desc = root[0], root[1]
+    assert [child.tag.split("}")[1] for child in (title, desc)] == ["title", "desc"]
+    assert desc.text == made.alt and made.alt.startswith(title.text)
+    assert root.get("role") == "img"
+    assert root.get("aria-labelledby") == f"{title.get('id')} {desc.get('id')}"
+
+
+def test_a_figure_is_saved_as_png_or_svg_and_with_words(tmp_path):
     with pytest.raises(ValueError, match="png or .svg"):
-        show.save(made, tmp_path / "a.gif")
+        show.save(FIGURES["bars"](), tmp_path / "a.gif")
+    plain = Figure((2, 2))
+    with pytest.raises(ValueError, match="a.svg needs alt"):
+        show.save(plain, tmp_path / "a.svg")
+    assert "two words" in show.save(plain, tmp_path / "a.svg", "two words").read_text("utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]

@@ -113,6 +113,9 @@ def parser():
     sub.add_argument("--trunk", default="lite0")
     sub = add("bench", bench, "measure beside the peers, in one run")
     sub.add_argument("--json", action="store_true")
+    sub = add("slides", slides, "slides of chapters, one file each, from the executed notebooks")
+    sub.add_argument("chapters", nargs="*", default=["00", "01", "02"], metavar="NUMBER")
+    sub.add_argument("-o", "--out", type=Path, default=Path("slides"), help="folder for them")
     sub = add("demo", demo, "the ladder on 300 scenes, and a picture")
     sub.add_argument("-o", "--out", type=Path, default=Path("work/demo.png"))
     return top
@@ -247,6 +250,13 @@ def bench(arguments):
             "run `wsss-lite bench` from a checkout (`pip install -e .` there)."
         )
     runpy.run_path(str(path))["main"](as_json=arguments.json)
+
+
+def slides(arguments):
+    from wsss_lite.slides import write
+
+    for path in write(arguments.chapters, arguments.out):
+        print(path)
 
 
 def demo(arguments):

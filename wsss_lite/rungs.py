@@ -9,6 +9,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from wsss_lite import results, show
+from wsss_lite.contrast import readable
 from wsss_lite.literature import quoted
 from wsss_lite.registry import methods
 
@@ -220,7 +221,7 @@ def _write_names(ax, names, spread, table, y):
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 2}
         shifted = {"xytext": (to / unit, rise / unit), "textcoords": "offset points"}
         ax.annotate(text, (across, up), **shifted, va="center", ha="left" if to > 0 else "right",
-                    fontsize=9, color=colour, zorder=4,
+                    fontsize=9, color=readable(colour), zorder=4,
                     arrowprops=line if abs(to) > 12 * unit or rise else None)  # fmt: skip
 
 

@@ -9,6 +9,7 @@ writes them to a file. The same class has the same colour in all of them.
 import base64
 import hashlib
 import io
+import re
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -18,6 +19,7 @@ from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
 from PIL import Image
 
+from wsss_lite.contrast import readable
 from wsss_lite.files import atomic
 
 VOID = 255
@@ -517,7 +519,8 @@ def _name_ends(ax, ends):
     for y, name, colour in sorted(ends, key=lambda end: end[0]):
         at = max(y, at + step)
         place = (1.01, (at - low) / (high - low))
-        ax.annotate(f"{name}", place, xycoords="axes fraction", color=colour, va="center")
+        style = {"color": readable(colour), "va": "center"}
+        ax.annotate(f"{name}", place, xycoords="axes fraction", **style)
 
 
 def bars(names, values, *, alt, xlabel, errors=None, bound=None, title="", digits=2):
@@ -584,6 +587,22 @@ class Table(Shown):
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"text/html": self.html(), "text/plain": self.markdown()}
+
+    def figure(self):
+        wide = [max(len(str(row[k])) for row in (self.headings, *self.rows))
+                for k in range(len(self.headings))]  # fmt: skip
+        size = (0.09 * sum(wide) + 0.3 * len(wide), 0.26 * (len(self.rows) + 1) + 0.5)
+        with rc_context(STYLE):
+            fig = Figure(size, layout="constrained")
+            ax = fig.add_subplot()
+            ax.set_axis_off()
+            ax.set_title(self.alt, fontsize=9, wrap=True)
+            columns = {"colLabels": self.headings, "colWidths": np.divide(wide, sum(wide))}
+            drawn = ax.table(self.rows, bbox=(0, 0, 1, 1), edges="horizontal", **columns)
+            for (row, column), cell in drawn.get_celld().items():
+                cell.get_text().set_horizontalalignment("left" if column == 0 else "right")
+                cell.get_text().set_weight("bold" if row - 1 in {-1, *self.strong} else "normal")
+        return fig
 
 
 def _cell(tag, text, column, strong=False):
@@ -684,17 +703,35 @@ def _intervals_tie(a, b):
     return abs(_mean(a) - _mean(b)) <= float(np.sqrt(np.sum(np.nan_to_num(halves) ** 2)))
 
 
-def save(fig, path):
+def save(fig, path, alt=""):
     """Write a figure of this module, or of matplotlib, as .png or .svg; returns the path.
 
+    Its alternative text goes into the file: as title and description of an SVG, which readers of
+    the screen speak, and as the description of a PNG. alt: that text for a figure of matplotlib,
+    which has none of its own. A widget is saved by its still view: `save(widget.strip(), path)`.
     Nothing in the file changes from one run to the next, so that git sees no change either.
     """
-    path = Path(path)
+    path, alt = Path(path), alt or getattr(fig, "alt", "")
     kind = path.suffix.lower().lstrip(".")
     if kind not in ("png", "svg"):
         raise ValueError(f"figures are saved as .png or .svg, not {path.name}")
+    if not alt.strip():
+        raise ValueError(f"{path.name} needs alt=..., one sentence that says what it shows")
     drawing = fig if isinstance(fig, Figure) else fig.figure()
-    info = {"Date": None} if kind == "svg" else {"Software": None}
-    with atomic(path) as half, rc_context(STYLE):
-        drawing.savefig(half, format=kind, dpi=150, metadata=info)
+    info = {"Date": None} if kind == "svg" else {"Software": None, "Description": alt}
+    with atomic(path) as half:
+        with rc_context(STYLE):
+            drawing.savefig(half, format=kind, dpi=150, metadata=info)
+        if kind == "svg":
+            text = half.read_text(encoding="utf-8")
+            half.write_text(described(text, alt), encoding="utf-8")
     return path
+
+
+def described(svg, alt):
+    """The text of an SVG with its alternative text as the first things in it."""
+    first = alt.split(". ")[0].split(": ")[0]
+    words = f'<title id="title">{escape(first)}</title>\n <desc id="desc">{escape(alt)}</desc>'
+    start = re.search(r"<svg\b[^>]*", svg).end()
+    role = ' role="img" aria-labelledby="title desc"'
+    return f"{svg[:start]}{role}>\n {words}{svg[start + 1 :]}"

@@ -1,10 +1,16 @@
-"""The reader's copies of the notebooks in work/, which no update ever overwrites."""
+"""The reader's copies of the notebooks in work/, which no update ever overwrites.
+
+The documents that notebooks link to with `../` are copied beside them: JupyterLab shows nothing
+above work/, and there takes `../GLOSSARY.md` for `GLOSSARY.md`.
+"""
 
 import json
 import shutil
 from pathlib import Path
 
 from wsss_lite.setup.common import NOTEBOOKS, WORK, digest, read_json
+
+DOCUMENTS = ("GLOSSARY.md",)  # beside notebooks/, linked from them
 
 
 def copy_notebooks(source=None, target=None):
@@ -18,10 +24,7 @@ def copy_notebooks(source=None, target=None):
     ledger = target / ".originals.json"
     known = read_json(ledger)
     lines = []
-    for path in sorted(source.rglob("*")):
-        name = path.relative_to(source).as_posix()
-        if not path.is_file() or ".ipynb_checkpoints" in name or "__pycache__" in name:
-            continue
+    for name, path in originals(source):
         copy, new = target / name, digest(path)
         if copy.exists() and known.get(name) == new:
             continue
@@ -32,6 +35,18 @@ def copy_notebooks(source=None, target=None):
         known[name] = new
     ledger.write_text(json.dumps(known, indent=1))
     return lines
+
+
+def originals(source):
+    """(name in work/, path) of every file that a reader gets a copy of."""
+    inside = [(path.relative_to(source).as_posix(), path) for path in sorted(source.rglob("*"))]
+    beside = [(name, source.parent / name) for name in DOCUMENTS]
+    made = (".ipynb_checkpoints", "__pycache__")
+    return [
+        (name, path)
+        for name, path in inside + beside
+        if path.is_file() and not any(word in name for word in made)
+    ]
 
 
 def restore(name, source=None, target=None):

@@ -45,7 +45,7 @@ const STYLE = `
 .wsss-annotator-page .swatch { display: inline-block; width: 12px; height: 12px; margin-right: 5px;
   border: 1px solid #fff; box-shadow: 0 0 0 1px #333; vertical-align: -1px; }
 .wsss-annotator-page .frame { overflow: auto; max-width: 512px; width: 100%; max-height: 70vh;
-  border: 1px solid #767676; background: #808080; }
+  border: 1px solid #767676; background: #8c8c8c; }
 .wsss-annotator-page canvas { display: block; touch-action: none; cursor: crosshair; }
 .wsss-annotator-page label { display: inline-flex; align-items: center; gap: 4px; }
 .wsss-annotator-page .clock { font-variant-numeric: tabular-nums; margin-left: 6px; }
