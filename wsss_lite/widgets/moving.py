@@ -10,6 +10,7 @@ that the page counts is Python's to the second decimal.
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -69,8 +70,8 @@ class Moving:
 
     def html(self, still):
         """The page's part: still pictures (HTML), the maps, and the script that shows them."""
-        first, step, many = self.stops
-        at = int(np.clip(round((self.threshold - first) / step), 0, many - 1))
+        low, step, many = self.stops
+        at = int(np.clip(round((self.threshold - low) / step), 0, many - 1))
         data = {
             "classes": list(self.classes),
             "colours": [list(c) for c in show.colours(self.classes).values()],
@@ -81,9 +82,12 @@ class Moving:
             "pictures": [],
         }
         data |= {key: getattr(self, key) for key in ("word", "stops", "cls", "view", "whole")}
+        first = re.search(r'<img [^>]*src="([^"]+)"', still)
         room = self.largest - len(still) - len(SCRIPT) - len(_json(data))
         for number, image, truth, layers in self.pictures:
             one = _packed(number, image, truth, layers)
+            if first and one["image"] == first[1]:
+                one["image"] = ""  # the script takes it from the still pictures
             room -= len(_json(one))
             if data["pictures"] and room < 0:
                 break

@@ -36,6 +36,8 @@ SOURCE = """
     return out;
   };
 
+  for (const p of P.pictures) p.image = p.image || root.querySelector("img").src;
+
   // ---- the controls
   root.firstElementChild.hidden = true;  // the still pictures
   const form = make("div", root), views = make("div", root);
