@@ -6,9 +6,7 @@ chapters widgets as a notebook stores them.
 
 import functools
 import http.server
-import json
 import os
-import re
 import shutil
 import threading
 from base64 import b64decode
@@ -17,6 +15,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from moving_page import map_in, mask_in, told
 
 pytest.importorskip("ipywidgets")
 pytest.importorskip("myst_nb")
@@ -186,25 +185,15 @@ def test_trouble_is_one_sentence(tmp_path, capsys):
 # ------------------------------------------------------------------------------ what a page is told
 
 
-def told(html):
-    """The data of a page's part."""
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.S)[1])
-
-
 def test_maps_and_masks_come_back_as_they_were():
     data = told(inspector().page())
     one, (_, maps, masks, tags) = data["pictures"][0], scenes()
     assert one["tags"] == (np.flatnonzero(tags[0]) + 1).tolist()
     layer = one["layers"][0]
-    for k in one["tags"]:
-        raw = np.frombuffer(b64decode(layer["maps"][str(k)]), "<u2")
-        back = raw.reshape(layer["grid"]) / 65535
-        assert (
-            np.abs(upsample(back[None], (128, 128)) - upsample(maps[0, [k - 1]], (128, 128))).max()
-            < 1e-4
-        )
-    pairs = np.frombuffer(b64decode(one["truth"]), np.uint8).reshape(-1, 2)
-    assert np.array_equal(np.repeat(pairs[:, 0], pairs[:, 1] + 1), masks[0].ravel())
+    for k in np.flatnonzero(tags[0]):
+        back, want = (upsample(m[None], (128, 128)) for m in (map_in(layer, k), maps[0, k]))
+        assert np.abs(back - want).max() < 1e-4
+    assert np.array_equal(mask_in(one["truth"], (128, 128)), masks[0])
 
 
 def test_long_runs_are_cut():

@@ -128,7 +128,7 @@ SOURCE = """
     const factor = Math.max(1, Math.ceil(320 / W)), context = canvas.getContext("2d");
     Object.assign(canvas, { width: factor * W, height: factor * H });
     const all = [0, 0, canvas.width, canvas.height];
-    context.drawImage(s.image, ...all);
+    context.drawImage(s.p.base, ...all);
     if (heat) {  // the picture fades to grey, so that hot places stand out
       Object.assign(context, { globalCompositeOperation: "saturation", globalAlpha: .65 });
       context.fillRect(...all);
@@ -137,6 +137,7 @@ SOURCE = """
     context.imageSmoothingEnabled = false;
     context.drawImage(over, ...all);
   };
+  let last = null;  // what is to be painted, if a picture is ready late
   const draw = () => {
     const s = now(), found = scores(s), miou = found.reduce((a, [, v]) => a + v / found.length, 0);
     const where = `Picture ${s.p.number} of ${P.count}`;
@@ -157,8 +158,9 @@ SOURCE = """
       original.src = address;
       original.alt = `${where}${s.L.image ? of : ""}, without anything drawn on it`;
     }
-    s.image = original;
-    original.decode().then(() => original.src === address && paint(s), () => {});
+    s.p.base = s.p.base || Object.assign(new Image(), { src: s.p.image });
+    last = s;
+    s.p.base.decode().then(() => last === s && paint(s), () => {});
   };
   // Another picture or layer: offer what it has, keep what is chosen where it is there too.
   const renew = () => {
