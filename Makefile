@@ -3,7 +3,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help setup lab test demo bench results notebooks lock clean
+.PHONY: help setup lab test demo bench results notebooks book lock clean
 
 help:
 	@echo "make lab        open the course in JupyterLab (copies in work/)"
@@ -12,10 +12,11 @@ help:
 	@echo "make bench      measure speed beside other libraries"
 	@echo "make results    recompute the rows of data/results that are missing or stale"
 	@echo "make notebooks  run the notebooks and store their outputs"
+	@echo "make book       the course as a site in build/book, from the stored outputs"
 	@echo "make clean      remove .venv and caches; work/ stays"
 	@echo "Options go in ARGS, as in: make test ARGS='-k crf'"
 
-setup lab test demo bench results notebooks:
+setup lab test demo bench results notebooks book:
 	@$(PYTHON) -m wsss_lite.setup $@ $(ARGS)
 
 # After a change of the requirements in pyproject.toml. torch is pinned without its build tag, and

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from moving_page import map_in, told
 from PIL import Image
 
 pytest.importorskip("anywidget")
@@ -160,3 +161,12 @@ def test_what_does_not_belong_together_is_refused():
         Walker(images, maps, {"one": ((8, 8), kinds["wall"][1][:1])}, masks, tags, classes)
     with pytest.raises(ValueError, match=r"not 2 of \[\(16, 16\)"):
         Walker(images, maps, {"one": ((8, 8), kinds["attention"][1])}, masks, tags, classes)
+
+
+def test_a_page_without_a_kernel_holds_the_walks(walker):
+    data = told(walker.page())
+    assert data["layers"][:3] == ["wall, 0", "wall, 1", "wall, 4"] and data["cls"] == "cat"
+    for name, steps in (("wall", 16), ("attention", 0)):
+        layer = data["pictures"][0]["layers"][data["layers"].index(f"{name}, {steps}")]
+        large = upsample(map_in(layer, 1)[None], walker.images[0].shape[:2])[0]
+        assert np.abs(large - walker.walked(name, steps)[1]).max() < 1e-4

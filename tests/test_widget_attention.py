@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from moving_page import map_in, told
 from PIL import Image
 
 pytest.importorskip("ipywidgets")
@@ -120,3 +121,11 @@ def test_it_is_quick(viewer):
     for k in range(20):
         viewer.point(k % 4, k % 8)
     assert (time.process_time() - start) / 20 < 0.1
+
+
+def test_a_page_without_a_kernel_holds_the_tokens_attention(viewer):
+    data = told(viewer.page())
+    assert data["layers"] == ["1", "2"] and data["cls"] == "bird"
+    viewer.query.value, viewer.layer.value = "cat", "2"
+    heat = viewer.heat() / viewer.heat().max()
+    assert np.abs(map_in(data["pictures"][0]["layers"][1], 1) - heat).max() < 1e-4

@@ -6,6 +6,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+from moving_page import map_in, told
 from PIL import Image
 
 pytest.importorskip("ipywidgets")
@@ -147,3 +148,11 @@ def test_pieces_that_do_not_belong_together_are_refused():
     for bad in ((images[:1], maps, front, unsure), (images, maps[:, :1], front, unsure)):
         with pytest.raises(ValueError, match="belong together"):
             Chooser(*bad, None, classes)
+
+
+def test_a_page_without_a_kernel_holds_the_gated_maps(chooser):
+    data = told(chooser.page())
+    assert data["layers"] == ["0", "1", "2", "4"] and data["layer"] == "2"
+    chooser.gate.value = 4.0
+    for k, one in enumerate(chooser.gated()):
+        assert np.abs(map_in(data["pictures"][0]["layers"][3], k) - one).max() < 1e-4

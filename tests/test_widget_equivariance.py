@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from moving_page import map_in, told
 from PIL import Image
 
 pytest.importorskip("ipywidgets")
@@ -190,3 +191,10 @@ def test_pieces_that_do_not_belong_together_are_refused():
     with pytest.raises(ValueError, match="maps_of returned .* 1 pictures and 2 classes"):
         Equivariance(images, lambda x, scale: colours(x, scale)[:, :1], tags, CLASSES)
     assert show.VOID_COLOUR[0] == show.VOID_COLOUR[1]  # the grey that a smaller picture lies on
+
+
+def test_a_page_without_a_kernel_holds_what_is_put_back(widget):
+    data = told(widget.page())
+    widget.change.value = "mirror"
+    layer = data["pictures"][0]["layers"][data["layers"].index("colour, mirror")]
+    assert np.abs(map_in(layer, 0) - widget.pair()[1]).max() < 1e-4 and layer["image"]

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from moving_page import mask_in, told
 from PIL import Image
 
 pytest.importorskip("ipywidgets")
@@ -145,3 +146,13 @@ def test_pieces_that_do_not_belong_together_are_refused():
         Spoiler(images, maps, saliency | {"none": saliency["none"][:1]}, masks, classes)
     with pytest.raises(ValueError, match="do not belong"):
         Spoiler(images, maps, {}, masks, classes)
+
+
+def test_a_page_without_a_kernel_holds_the_masks_at_its_stops(spoiler):
+    data = told(spoiler.page())
+    assert data["layers"] == ["left out", "perfect", "none"]
+    labels = data["pictures"][0]["layers"]
+    for strength, layer in ((0, labels[0]), (1, labels[1])):
+        for k, value in ((2, 0.3), (5, 0.6)):
+            spoiler.strength.value, spoiler.threshold.value = strength, value
+            assert np.array_equal(mask_in(layer["labels"][k], (128, 128)), spoiler.mask())

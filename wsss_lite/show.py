@@ -259,15 +259,23 @@ def encode(picture, largest=LARGEST):
     return ("image/png" if data[:4] == b"\x89PNG" else "image/jpeg"), data
 
 
+def small_copy(picture, quality=60):
+    """(mime type, bytes) of a picture in a few kilobytes: PNG with few colours, else WebP."""
+    full = Image.fromarray(picture)
+    if full.getcolors(256):
+        return encode(picture)
+    return "image/webp", _bytes(full, "WEBP", quality=quality, method=6)
+
+
 def _bytes(image, kind, **options):
     stream = io.BytesIO()
     image.save(stream, kind, **options)
     return stream.getvalue()
 
 
-def img(picture, alt, width=WIDTH):
+def img(picture, alt, width=WIDTH, small=False):
     """An `<img>` element that carries its picture inside, shown `width` pixels wide."""
-    kind, data = encode(picture)
+    kind, data = small_copy(picture) if small else encode(picture)
     return _img(kind, data, alt, width)
 
 
@@ -313,19 +321,21 @@ class Pictures(Shown):
     legend: dict = field(default_factory=dict)  # {name: (r, g, b)}
     width: int = WIDTH
 
-    def html(self):
-        return "".join(self._row(*row) for row in self._lines()) + legend_html(self.legend)
+    def html(self, small=False):
+        """small: with `small_copy` of the pictures, where something better is beside them."""
+        rows = (self._row(*row, small) for row in self._lines())
+        return "".join(rows) + legend_html(self.legend)
 
     def _lines(self):
         """(heading, pictures, titles) of each row."""
         return zip(self.headings, self.rows, self.titles, strict=True)
 
-    def _row(self, heading, pictures, titles):
+    def _row(self, heading, pictures, titles, small):
         head = f'<p style="margin:8px 0 2px 0"><b>{escape(heading)}</b></p>' if heading else ""
         cells = []
         for picture, title in zip(pictures, titles, strict=True):
             alt = ": ".join(part for part in (self.alt, heading, title) if part)
-            shown = img(for_screen(picture, self.width), alt, self.width)
+            shown = img(for_screen(picture, self.width), alt, self.width, small)
             cells.append(
                 f'<figure style="margin:0;width:{self.width}px">{shown}'
                 f'<figcaption style="font-size:90%">{escape(title)}</figcaption></figure>'

@@ -43,6 +43,11 @@ def notebooks(arguments):
     return run_in_venv(command, jupyter_environment())
 
 
+def book(arguments):
+    """The course as a site, from the stored outputs."""
+    return run_in_venv([str(PYTHON), "-m", "wsss_lite.book", *arguments])
+
+
 TASKS = {
     "setup": None,
     "lab": lab,
@@ -51,6 +56,7 @@ TASKS = {
     "bench": bench,
     "results": results,
     "notebooks": notebooks,
+    "book": book,
 }
 
 

@@ -10,8 +10,11 @@ from wsss_lite.refine.threshold import label, upsample
 from wsss_lite.refine.walk import walk
 from wsss_lite.score import Scores, confusion
 from wsss_lite.widgets.base import SCREEN, Described, Panel, heat_over, mask_over, png, prepared
+from wsss_lite.widgets.moving import ALL, Layer, Moving, in_order
 
 STEPS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+SHOWN = (0, 1, 4, 16, 64, 256)  # steps in a page without a kernel
+ROOM = 60_000  # bytes of that page
 STILL = 192  # pixels of a still picture: there are many of them
 
 PAGE = """
@@ -258,16 +261,20 @@ class Walker(Panel):
         return (line / max(rest.max(), 1e-9)).clip(0, 1)
 
     def walked(self, affinity=None, steps=None):
-        """(C, H, W) maps after the steps, each divided by its maximum; a walk is taken once."""
-        name, i = affinity or self.affinity.value, self._index
+        """(C, H, W) maps after the steps, each divided by its maximum."""
         steps = self.steps.value if steps is None else steps
+        small = self._after(self._index, affinity or self.affinity.value, steps)
+        return upsample(small, self.images[self._index].shape[:2])
+
+    def _after(self, i, name, steps):
+        """(C, h, w) the same for any picture, on the affinity's grid; a walk is taken once."""
         (h, w), matrices = self.kinds[name]
         known = self._walks.setdefault((i, name), {0: upsample(self.maps[i], (h, w))})
         if steps not in known:
             done = max(k for k in known if k < steps)
             known[steps] = walk(known[done], matrices[i], steps - done)
         top = known[steps].max((1, 2), keepdims=True)
-        return upsample(known[steps] / top.clip(1e-9), self.images[i].shape[:2])
+        return known[steps] / top.clip(1e-9)
 
     def left(self, affinity=None):
         """(H, W, 3) uint8 the pixel's row over the picture."""
@@ -346,6 +353,29 @@ class Walker(Panel):
             headings[1] += f" (mIoU of this picture before: {state['before']:.2f})"
         alt = f"Still view of the walker, picture {state['picture']} of {len(self.images)}"
         return show.grid(rows, titles, alt=alt, headings=headings)
+
+    def moving(self):
+        """The walk along each affinity; asking a pixel needs a kernel."""
+        names = [f"{name}, {steps}" for name in self.kinds for steps in SHOWN]
+        state = self.state()
+        return Moving(
+            self.classes,
+            (self._page_of(i) for i in in_order(self._index, len(self.images))),
+            len(self.images),
+            state["threshold"],
+            names,
+            "affinity, steps",
+            cls=state["cls"] or ALL,
+            view=state["view"],
+            note="The cursor asks other pixels in the notebook only.",
+            largest=ROOM,
+        )
+
+    def _page_of(self, i):
+        there = np.flatnonzero(self.tags[i])
+        every = [self._after(i, name, steps) for name in self.kinds for steps in SHOWN]
+        layers = [Layer({k: maps[k] for k in there}) for maps in every]
+        return i + 1, self.images[i], self.masks[i], layers
 
     def __repr__(self):
         return f"{super().__repr__()[:-1]}, {len(self.kinds)} affinities)"

@@ -9,9 +9,11 @@ import traitlets
 
 from wsss_lite import show
 from wsss_lite.widgets.base import SCREEN, Described, Panel, heat_over, outlined, png, prepared
+from wsss_lite.widgets.moving import Layer, Moving, in_order
 
 MEAN = "mean"
 PATCH = "patch"
+ROOM = 50_000  # bytes of a page without a kernel
 STILLS = 3  # class tokens at most in the still view
 
 PAGE = """
@@ -302,6 +304,31 @@ class Attention(Panel):
         self.query.value = before
         alt = f"Still view of the attention viewer, picture {self.picture.value}"
         return show.strip([self.images[self._index], *pictures], ["picture", *titles], alt=alt)
+
+    def moving(self):
+        """The mean attention of the class tokens in each layer; places need a kernel."""
+        mask, count = self.masks[self._index], len(self.images)
+        there = [] if mask is None else [v for v in np.unique(mask) if 0 < v < show.VOID]
+        return Moving(
+            self.classes,
+            (self._page_of(i) for i in in_order(self._index, count)),
+            count,
+            0.5,
+            [str(n + 1) for n in range(len(self.layers))],
+            "layer",
+            cls=self.classes[there[0] - 1] if there else self.classes[0],
+            layer=self.layer.value,
+            whole=False,
+            note="What a place or a single head looks at is asked in the notebook only.",
+            largest=ROOM,
+        )
+
+    def _page_of(self, i):
+        layers, many = [], len(self.classes)
+        for layer in self.layers:
+            seen = layer[i].mean(0)[:many, many:].reshape(many, *self.grid)
+            layers.append(Layer({k: one / max(one.max(), 1e-12) for k, one in enumerate(seen)}))
+        return i + 1, self.images[i], self.masks[i], layers
 
     def __repr__(self):
         sizes = len(self.images), len(self.layers), self.layers[0].shape[1]

@@ -9,6 +9,7 @@ import traitlets
 from PIL import Image
 
 from wsss_lite import show
+from wsss_lite.widgets.moving import standing
 
 LONGEST = 640  # pixels; larger photographs are reduced so that the sliders stay quick
 SCREEN = 320  # pixels a picture takes on screen
@@ -36,7 +37,8 @@ class Panel:
 
     A subclass sets `kind`, the word in its CSS classes and still views; makes its controls and
     hands them to `_lay_out` and `_listen`; and has `_draw(change)`, which shows what the controls
-    say, and `strip()`, the same as still pictures.
+    say, and `strip()`, the same as still pictures. If what it shows is there already, and need not
+    be computed at each move, it has `moving()`, by which it moves in pages without a kernel too.
     """
 
     kind = ""
@@ -65,13 +67,24 @@ class Panel:
             f'<b class="wsss-{self.kind}-{css}">{escape(numbers)}</b></p>'
         )
 
+    def moving(self):
+        """What can move in a page without a kernel (`moving.Moving`), or None."""
+        return None
+
+    def page(self):
+        """HTML for pages without a kernel: still pictures, and what moves where there is such."""
+        moving = self.moving()
+        if moving is None:
+            return self.strip().html() + standing()
+        return moving.html(self.strip().html(small=True))
+
     def __repr__(self):
         return f"{type(self).__name__}({len(self.images)} pictures, {len(self.classes)} classes)"
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        """The live controls, and the still pictures for pages without a kernel."""
+        """The live controls, and HTML for pages without a kernel."""
         data = dict(self.box._repr_mimebundle_())
-        return data | {"text/plain": repr(self), "text/html": self.strip().html()}
+        return data | {"text/plain": repr(self), "text/html": self.page()}
 
 
 def prepared(images, masks=None):

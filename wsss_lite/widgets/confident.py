@@ -9,8 +9,11 @@ from wsss_lite.refine.pairs import SMALL, confident
 from wsss_lite.refine.threshold import VOID, upsample
 from wsss_lite.score import Scores, confusion
 from wsss_lite.widgets.base import Described, Panel, heat_over, mask_over, prepared
+from wsss_lite.widgets.moving import Layer, Moving, in_order
 
 GRID = 112  # pixels of the longer side on which the CRF works, as in the method `best-tags`
+GATES = (0.0, 1.0, 2.0, 4.0)  # in a page without a kernel
+ROOM = 40_000  # bytes of that page
 VIEWS = ("mask", "map", "trust")
 
 
@@ -95,7 +98,11 @@ class Chooser(Panel):
 
     def gated(self):
         """(C, h, w) in 0..1 the maps of the picture after the gate."""
-        maps = self._maps[self._index] * self._front[self._index] ** np.float32(self.gate.value)
+        return self._after(self._index, self.gate.value)
+
+    def _after(self, i, gate):
+        """(C, h, w) in 0..1 the maps of any picture after a gate."""
+        maps = self._maps[i] * self._front[i] ** np.float32(gate)
         return maps / np.maximum(maps.max((1, 2), keepdims=True), 1e-12)
 
     def trust(self):
@@ -175,6 +182,28 @@ class Chooser(Panel):
         alt = f"Still view of the chooser, picture {state['picture']} of {len(self.images)}"
         legend |= {"no label": colours["void"]}
         return show.strip(pictures, titles, alt=alt, legend=legend)
+
+    def moving(self):
+        """The gated maps and their threshold; what the CRF is sure of needs a kernel."""
+        names = [f"{gate:.0f}" for gate in GATES]
+        shown = f"{self.gate.value:.0f}"
+        return Moving(
+            self.classes,
+            (self._page_of(i) for i in in_order(self._index, len(self.images))),
+            len(self.images),
+            self.high.value,
+            names,
+            "gate",
+            layer=shown if shown in names else "",
+            note="The CRF and with it the labels that it is sure of are in the notebook only.",
+            largest=ROOM,
+        )
+
+    def _page_of(self, i):
+        there = np.flatnonzero(self._maps[i].max((1, 2)) > 0)
+        every = [self._after(i, gate) for gate in GATES]
+        layers = [Layer({k: maps[k] for k in there}) for maps in every]
+        return i + 1, self.images[i], self.masks[i], layers
 
 
 def _reduced(image):

@@ -11,6 +11,7 @@ from wsss_lite.maps import cam as blocks
 from wsss_lite.maps.erase import MEAN_COLOUR
 from wsss_lite.maps.transform import cut, dissimilarity, stitch
 from wsss_lite.widgets.base import Described, Panel, heat_over, prepared
+from wsss_lite.widgets.moving import Layer, Moving, in_order
 
 AMOUNTS = {  # what the slider offers for each change: (label, value)
     "turn": [(f"{degrees} degrees", degrees) for degrees in range(0, 360, 15)],
@@ -22,6 +23,7 @@ USUAL = {"turn": 90, "mirror": 1, "scale": 0.7, "cut": 2}
 WHOLE = 0.9  # a cell of the map counts where so much of it was seen in both pictures
 GAP = 4  # pixels between the tiles on screen
 ONLY, NONE = "map", "none"
+ROOM = 50_000  # bytes of a page without a kernel
 
 
 class Equivariance(Panel):
@@ -164,11 +166,7 @@ class Equivariance(Panel):
         k = 0 if self.cls.value == NONE else self.classes.index(self.cls.value)
         keep = float(self.cls.value != NONE)
         a, b = (m[name][:, [k]] * keep for m in (self._of_picture(), self._other))
-        a, size = self._changed.like(blocks.normalise(a)), a.shape[-2:]
-        b, seen = self._changed.back(blocks.normalise(b), size)
-        if not seen.all():  # what only one of them shows is not compared
-            a, b = (blocks.normalise(x * torch.from_numpy(seen)) for x in (a, b))
-        return a[0, 0].numpy(), b[0, 0].numpy(), seen
+        return self._changed.pair(a, b)
 
     def state(self):
         """What is chosen and shown, as plain values: for a later cell, and for tests.
@@ -202,6 +200,36 @@ class Equivariance(Panel):
                   f"of the changed one, put back: {_written(state['dissimilarity'])}"]  # fmt: skip
         alt = f"Still view of the equivariance widget, picture {state['picture']}, {state['cls']}"
         return show.strip(pictures, titles, alt=alt)
+
+    def moving(self):
+        """The map of the picture, and put back after each usual change; others need a kernel."""
+        names = list(self._of_picture())
+        layers = [self.map.value, *(f"{self.map.value}, {kind}" for kind in USUAL)]
+        note = "Other amounts" + (f" and maps than {self.map.value}" if len(names) > 1 else "")
+        return Moving(
+            self.classes,
+            (self._page_of(i, self.map.value) for i in in_order(self._index, len(self.images))),
+            len(self.images),
+            0.5,
+            layers,
+            "map",
+            cls=self.cls.value,
+            layer=f"{self.map.value}, {self.change.value}",
+            whole=False,
+            note=f"{note} are computed in the notebook only.",
+            largest=ROOM,
+        )
+
+    def _page_of(self, i, name):
+        image, tagged = self.images[i], np.flatnonzero(self.tags[i])
+        plain = (self._plain.get(i) or self._ask([image], 1.0))[name]
+        layers = [Layer({k: blocks.normalise(plain[:, [k]])[0, 0].numpy() for k in tagged})]
+        for kind, amount in USUAL.items():
+            changed = Changed(image, kind, amount)
+            other = changed.join(self._ask(changed.pictures, changed.scale)[name])
+            maps = {k: changed.pair(plain[:, [k]], other[:, [k]])[1] for k in tagged}
+            layers.append(Layer(maps, image=changed.shown))
+        return i + 1, image, None, layers
 
 
 class Changed:
@@ -247,6 +275,17 @@ class Changed:
         planes = (torch.from_numpy(turned(x, -self.amount)[None, None]) for x in (large, there))
         small, seen = (F.adaptive_avg_pool2d(x, size) for x in planes)
         return small, seen[0, 0].numpy() > WHOLE
+
+    def pair(self, a, b):
+        """(map of the picture, that of the changed one put back, where both were seen).
+
+        a, b: (1, 1, h, w) of the picture and, joined, of the changed one.
+        """
+        a, size = self.like(blocks.normalise(a)), a.shape[-2:]
+        b, seen = self.back(blocks.normalise(b), size)
+        if not seen.all():  # what only one of them shows is not compared
+            a, b = (blocks.normalise(x * torch.from_numpy(seen)) for x in (a, b))
+        return a[0, 0].numpy(), b[0, 0].numpy(), seen
 
     def like(self, maps):
         """Maps of the picture as it was, smoothed as those are that `back` has turned."""

@@ -7,9 +7,7 @@ from wsss_lite import show
 from wsss_lite.refine.threshold import label, upsample, with_background
 from wsss_lite.score import Scores, confusion
 from wsss_lite.widgets.base import Described, Panel, heat_over, mask_over, prepared
-
-COLOUR_MAPS = ("magma", "viridis", "cividis", "gray")
-ALL = "all"
+from wsss_lite.widgets.moving import ALL, COLOUR_MAPS, Layer, Moving, in_order
 
 
 class Inspector(Panel):
@@ -196,6 +194,23 @@ class Inspector(Panel):
             pictures, titles = [*pictures, self.truth()], [*titles, "truth"]
         alt = f"Still view of the inspector, picture {i + 1} of {len(self.images)}"
         return show.strip(pictures, titles, alt=alt, legend=self.classes)
+
+    def moving(self):
+        """Threshold, class, colours and view move; the CRF needs a kernel."""
+        state = self.state()
+        return Moving(
+            self.classes,
+            (self._page_of(i) for i in in_order(self._index, len(self.images))),
+            len(self.images),
+            state["threshold"],
+            cls=state["cls"],
+            view=state["view"],
+            note="The dense CRF runs in the notebook only." if self._crf else "",
+        )
+
+    def _page_of(self, i):
+        layer = Layer({k: self.maps[i][k] for k in np.flatnonzero(self.tags[i])})
+        return i + 1, self.images[i], self.masks[i], [layer]
 
 
 def _refinement(crf):

@@ -10,6 +10,10 @@ from wsss_lite.refine.crf import CRF, dense_crf
 from wsss_lite.refine.threshold import label, upsample, with_background
 from wsss_lite.score import Scores, confusion
 from wsss_lite.widgets.base import Described, Panel
+from wsss_lite.widgets.moving import Layer, Moving, in_order
+
+STOPS = 4  # of the threshold on either side of the chosen one, in a page without a kernel
+APART = 0.06
 
 
 class Refiner(Panel):
@@ -29,6 +33,7 @@ class Refiner(Panel):
         self.images, self.masks, self.classes = list(images), list(masks), tuple(classes)
         self.settings = settings
         sizes = [image.shape[:2] for image in images]
+        self._small = maps
         self.maps = [upsample(m, size) for m, size in zip(maps, sizes, strict=True)]
         self._build(threshold)
         self._draw()
@@ -103,3 +108,32 @@ class Refiner(Panel):
         pictures = [self.images[i], *predictions, self.masks[i]]
         alt = f"Still view of the refiner, picture {i + 1} of {len(self.images)}"
         return show.strip(pictures, titles, alt=alt, legend=self.classes)
+
+    def moving(self):
+        """A few thresholds before and after the CRF; its knobs need a kernel."""
+        chosen = round(self.threshold.value, 2)
+        below = min(STOPS, int((chosen - self.threshold.min) / APART))
+        above = min(STOPS, int((self.threshold.max - chosen) / APART))
+        stops = (round(chosen - below * APART, 2), APART, below + above + 1)
+        i, count = self.picture.value - 1, len(self.images)
+        return Moving(
+            self.classes,
+            (self._page_of(k, stops) for k in in_order(i, count)),
+            count,
+            chosen,
+            ("before the CRF", "after the CRF"),
+            "mask",
+            stops,
+            view="mask",
+            layer="after the CRF",
+            note="The knobs of the CRF turn in the notebook only.",
+        )
+
+    def _page_of(self, i, stops):
+        image, refined = self.images[i], []
+        for k in range(stops[2]):
+            probability = with_background(self.maps[i], round(stops[0] + k * stops[1], 2))
+            refined.append(dense_crf(image, probability, self.chosen()).argmax(0).astype(np.uint8))
+        there = np.flatnonzero(np.asarray(self._small[i]).max((1, 2)) > 0)
+        before = Layer({k: self._small[i][k] for k in there})
+        return i + 1, image, self.masks[i], [before, Layer(labels=refined)]

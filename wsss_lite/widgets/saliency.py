@@ -8,8 +8,12 @@ from wsss_lite.maps.saliency import spoil
 from wsss_lite.refine.threshold import label, upsample
 from wsss_lite.score import Scores, confusion
 from wsss_lite.widgets.base import Described, Panel, heat_over, mask_over, prepared
+from wsss_lite.widgets.moving import Layer, Moving, in_order
 
 LONGEST = 384  # pixels; larger photographs are reduced so that the sliders stay quick
+ALONE = "left out"
+STOPS = (0.1, 0.1, 9)  # of the threshold, in a page without a kernel
+ROOM = 50_000  # bytes of that page
 GRID = 128  # pixels of the longer side at which a map is spoilt: a wide blur is slow on more
 
 
@@ -110,12 +114,18 @@ class Spoiler(Panel):
     def mask(self, strength=None):
         """(H, W) uint8 the mask on the right, or that of another strength."""
         strength = self.strength.value if strength is None else strength
-        maps, there = self._maps[self._index], self._there[self._index]
+        gate = self.spoilt() ** np.float32(strength)
+        return self._gated(self._index, gate, [self.threshold.value])[0]
+
+    def _gated(self, i, gate, thresholds):
+        """[(H, W) uint8] the mask of picture i at each threshold; gate: (H, W), times the maps."""
+        maps, there = self._maps[i], self._there[i]
         if not len(there):
-            return np.zeros(self.images[self._index].shape[:2], np.uint8)
-        maps = maps * self.spoilt() ** np.float32(strength)
-        peaks = np.maximum(maps.max((1, 2), keepdims=True), 1e-12)
-        return np.append(0, there + 1).astype(np.uint8)[label(maps / peaks, self.threshold.value)]
+            return [np.zeros(self.images[i].shape[:2], np.uint8)] * len(thresholds)
+        maps = maps * gate
+        maps /= np.maximum(maps.max((1, 2), keepdims=True), 1e-12)
+        names = np.append(0, there + 1).astype(np.uint8)
+        return [names[label(maps, t)] for t in thresholds]
 
     def state(self):
         """What is chosen and shown, as plain values: for a later cell, and for tests.
@@ -152,6 +162,29 @@ class Spoiler(Panel):
         legend = {self.classes[k]: colours[self.classes[k]] for k in self._there[self._index]}
         alt = f"Still view of the spoiler, picture {state['picture']} of {len(self.images)}"
         return show.strip(pictures, titles, alt=alt, legend=legend)
+
+    def moving(self):
+        """Masks of the maps alone and with each saliency map as it is; faults need a kernel."""
+        return Moving(
+            self.classes,
+            (self._page_of(i) for i in in_order(self._index, len(self.images))),
+            len(self.images),
+            self.threshold.value,
+            (ALONE, *self.saliency),
+            "saliency",
+            STOPS,
+            view="mask",
+            layer=self.source.value,
+            note="The faults and the strength move in the notebook only.",
+            largest=ROOM,
+        )
+
+    def _page_of(self, i):
+        thresholds = [round(STOPS[0] + k * STOPS[1], 2) for k in range(STOPS[2])]
+        size = self.images[i].shape[:2]
+        gates = [1.0, *(upsample(np.asarray(one[i])[None], size) for one in self.saliency.values())]
+        layers = [Layer(labels=self._gated(i, gate, thresholds)) for gate in gates]
+        return i + 1, self.images[i], self.masks[i], layers
 
 
 def _written(value):

@@ -9,11 +9,13 @@ import numpy as np
 from wsss_lite import show
 from wsss_lite.refine.threshold import upsample
 from wsss_lite.widgets.base import Described, Panel, heat_over, mask_over, outlined, prepared
+from wsss_lite.widgets.moving import Layer, Moving, in_order
 
 NONE = "none"  # what the class control offers for a picture without tags
 VISIBLE = 8  # of 255: a pixel that differs by more counts as hidden
 SMOOTH = 5  # pixels of the filter that cleans what counts as hidden
 STILLS = 4  # steps at most in the still view
+ROOM = 50_000  # bytes of a page without a kernel
 
 
 class Stepper(Panel):
@@ -217,6 +219,30 @@ class Stepper(Panel):
             f"{state['cls']}, threshold {state['threshold']:.2f}"
         )
         return show.grid(rows, titles, alt=alt, headings=headings)
+
+    def moving(self):
+        """Steps, threshold, class and view move."""
+        state = self.state()
+        return Moving(
+            self.classes,
+            (self._page_of(i) for i in in_order(self._index, len(self.images))),
+            len(self.images),
+            state["threshold"],
+            self.names,
+            "step",
+            cls=state["cls"],
+            view=state["view"],
+            layer=state["name"],
+            whole=False,
+            largest=ROOM,
+        )
+
+    def _page_of(self, i):
+        layers, tagged = [], np.flatnonzero(self.tags[i])
+        for t, maps in enumerate(self.steps):
+            given = None if self._given is None else self._given[t][i]
+            layers.append(Layer({k: maps[i][k] for k in tagged}, image=given))
+        return i + 1, self.images[i], self.masks[i], layers
 
     def __repr__(self):
         return f"{super().__repr__()[:-1]}, {len(self.steps)} steps)"
