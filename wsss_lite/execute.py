@@ -1,4 +1,7 @@
-"""Runs the notebooks of the course and stores their outputs: `python -m wsss_lite.execute [NAME]`.
+"""Runs notebooks of the course and stores their outputs: `python -m wsss_lite.execute [NAME]`.
+
+Without a name only those are run whose code, or whatever of the package that code uses, changed
+since their last run (see `made_from`); `--all` runs every one, and a name, such as 01, that one.
 
 What differs from one machine or one minute to the next is left out of the stored file: times,
 the state of widgets, the version of the interpreter. So a second run changes a notebook only
@@ -25,6 +28,14 @@ def execute(path, timeout=300):
 
     A cell that fails raises nbclient's CellExecutionError, and the file stays as it was.
     """
+    notebook, seconds = play(path, timeout)
+    with atomic(path) as half:
+        nbformat.write(tidy(notebook), half)
+    return seconds
+
+
+def play(path, timeout=300):
+    """(the notebook with its outputs, seconds) of a run in its own folder; nothing is written."""
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(Path(path).parent)}}
     started = time.perf_counter()
@@ -37,10 +48,7 @@ def execute(path, timeout=300):
         store_widget_state=False,
     )
     client.execute()
-    seconds = time.perf_counter() - started
-    with atomic(path) as half:
-        nbformat.write(tidy(notebook), half)
-    return seconds
+    return notebook, time.perf_counter() - started
 
 
 def tidy(notebook):
@@ -57,21 +65,33 @@ def tidy(notebook):
     return notebook
 
 
-def main(names):
-    """Run the named notebooks, or all; names may be a beginning, such as 01."""
+def chosen(names):
+    """Paths of the notebooks whose names begin like that, such as 01; of all without a name."""
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
-    if names:
-        paths = [path for path in paths if path.name.startswith(tuple(names))]
+    return [path for path in paths if not names or path.name.startswith(tuple(names))]
+
+
+def main(words):
+    """Run the named notebooks, whatever changed without a name, or everything with `--all`."""
+    from wsss_lite import made_from
+
+    names = [word for word in words if word != "--all"]
+    paths, known = chosen(names), made_from.known(NOTEBOOKS)
     if not paths:
         print(f"No notebook in {NOTEBOOKS} has a name like that.", file=sys.stderr)
         return 2
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for path in paths:
+        digest = made_from.digest(path)
+        if not words and known.get(path.name) == digest:
+            print(f"{path.name}: nothing it uses has changed", flush=True)
+            continue
         try:
             seconds = execute(path)
         except CellExecutionError as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             return 1
+        made_from.note(path, digest)
         size = path.stat().st_size / 1000
         print(f"{path.name}: {seconds:.0f} s, {size:.0f} kB", flush=True)
     return 0
