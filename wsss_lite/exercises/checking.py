@@ -3,6 +3,7 @@
 import numpy as np
 
 CHECKS = {}
+VERDICTS = ("more", "less", "tie")  # of `words`, as `recorded.verdict` gives them
 
 
 class Hint(AssertionError):
@@ -61,7 +62,7 @@ def array(value):
 
 def shape(got, wanted, names):
     """Raise a hint unless `got` has the wanted shape. names: "(N, C, h, w)"."""
-    got = array(got).shape
+    got = _numbers(got).shape
     if got == tuple(wanted):
         return
     text = f"the shape is {got}, it should be {tuple(wanted)}, which is {names}"
@@ -88,10 +89,9 @@ def match(got, right, mistakes=None, tolerance=1e-4, names="(?)"):
         raise Hint("there are values which are not finite: a division by zero?")
     far = np.abs(array(got).astype(float) - array(right).astype(float))
     worst = np.unravel_index(far.argmax(), far.shape)
-    where = f" at {tuple(int(i) for i in worst)}" if worst else ""
+    where = f"the values differ by up to {far.max():.3g} at {tuple(int(i) for i in worst)}: "
     raise Hint(
-        f"the values differ by up to {far.max():.3g}{where}: "
-        f"{array(got)[worst]:.4g} where {array(right)[worst]:.4g} is right."
+        f"{where if worst else ''}{array(got)[worst]:.4g} where {array(right)[worst]:.4g} is right."
     )
 
 
@@ -113,10 +113,35 @@ def number(answer, right, within, mistakes=None):
         raise Hint(f"one number is asked for, this is {_kind(answer)}.") from None
     if abs(value - right) <= within:
         return value
+    require(np.isfinite(value), f"one number is asked for, this is {value}.")
     for hint, (low, high) in (mistakes or {}).items():
         if low <= value <= high:
             raise Hint(hint)
     raise Hint(f"{value:.4g} is too {'high' if value > right else 'low'}.")
+
+
+def several(answer, names):
+    """The parts of an answer as a tuple. names: what they are, as ("maps", "hidden")."""
+    text = f"{len(names)} things are asked for, {', '.join(names[:-1])} and {names[-1]}"
+    if isinstance(answer, str | dict) or not hasattr(answer, "__len__"):
+        raise Hint(f"{text}, in this order; this is {_kind(answer)}.")
+    if len(answer) != len(names):
+        raise Hint(f"{text}, in this order; here are {len(answer)}.")
+    return tuple(answer)
+
+
+def words(answer, right, why):
+    """Raise a hint unless every question has its right word.
+
+    answer, right: {question: word}; why: {question: what the reader may not have thought of}.
+    """
+    if not isinstance(answer, dict) or set(answer) != set(right):
+        raise Hint(f"a dictionary with {', '.join(map(repr, right))} is asked for.")
+    for question, word in right.items():
+        given = str(answer[question]).strip().lower()
+        if given not in VERDICTS:
+            raise Hint(f"{question}: answer {', '.join(map(repr, VERDICTS))}, not {given!r}.")
+        require(given == word, f"{question}: not {given!r}. {why[question]}")
 
 
 def choice(answer, right, others):
@@ -134,6 +159,17 @@ def require(condition, hint):
     """Raise `Hint` unless the condition holds."""
     if not condition:
         raise Hint(hint)
+
+
+def _numbers(value):
+    """A regular array of numbers, or a hint."""
+    try:
+        got = array(value)
+    except ValueError:
+        raise Hint("the rows of this array differ in length.") from None
+    if got.dtype.kind not in "biuf":
+        raise Hint(f"numbers are asked for, this is {_kind(value)}.")
+    return got
 
 
 def _copy(value):
