@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises: from maps to masks
 #
-# Before this: [chapter 02](../02_from_maps_to_masks.ipynb). Each cell that says `YOUR CODE HERE` is
-# yours; the cell below it checks your answer and, where it is wrong, says what the likely mistake is.
-# Nothing is sent anywhere.
+# Before this: [chapter 02](../02_from_maps_to_masks.ipynb). Each cell that says `YOUR CODE HERE`
+# is yours; the cell below it checks your answer and, where it is wrong, says what the likely
+# mistake is. Nothing is sent anywhere.
 
 # %%
 import numpy as np
@@ -32,9 +32,10 @@ check("02.1", seeds)
 # %% [markdown]
 # ## 02.2 Fill in: a threshold, chosen honestly
 #
-# `tune` and `test` hold confusion matrices, (pictures, thresholds, classes, classes), one for each
-# picture and threshold, rows true. Return two numbers: the threshold that a weak method may use, and
-# the mIoU that it may report. (The score of the protocol: matrices of all pictures added first.)
+# `tune` and `test` hold confusion matrices, (pictures, thresholds, classes, classes), one for
+# each picture and threshold, rows true. Return two numbers: the threshold that a weak method may
+# use, and the mIoU that it may report. (The score of the protocol: matrices of all pictures added
+# first.)
 
 # %% exercise 02.2
 def honest(tune, test, thresholds):
@@ -55,10 +56,10 @@ check("02.2", honest)
 # %% [markdown]
 # ## 02.3 Fill in: the mean field of a CRF
 #
-# `p` (C, n) are the class probabilities of n pixels, before the CRF. `pull` (n, n) says how strongly
-# each pixel pulls on each other one; it is symmetric. Everyone starts with the opinion of the unary,
-# then, `steps` times, hears the others and updates, *without forgetting the unary*. Return the
-# probabilities after the last step.
+# `p` (C, n) are the class probabilities of n pixels, before the CRF. `pull` (n, n) says how
+# strongly each pixel pulls on each other one; it is symmetric. Everyone starts with the opinion
+# of the unary, then, `steps` times, hears the others and updates, *without forgetting the unary*.
+# Return the probabilities after the last step.
 
 # %% exercise 02.3
 def mean_field(p, pull, steps):
@@ -79,8 +80,8 @@ check("02.3", mean_field)
 # ## 02.4 Predict: two oracles
 #
 # A map, cut at its threshold, hits 60 pixels of cats, misses 40 and leaks onto 20 pixels of
-# background: IoU 60 / 120. One oracle takes the leaks away, another fills in the misses; each leaves
-# the rest alone. What IoU does each reach? Decide first which of the two gains more.
+# background: IoU 60 / 120. One oracle takes the leaks away, another fills in the misses; each
+# leaves the rest alone. What IoU does each reach? Decide first which of the two gains more.
 
 # %% exercise 02.4
 no_leaks, no_misses = ..., ...
@@ -95,10 +96,10 @@ check("02.4", (no_leaks, no_misses))
 # %% [markdown]
 # ## 02.5 Break it: a CRF that does harm
 #
-# Paint a picture, (32, 32, 3) uint8, and say which pixels are the object, `truth` (32, 32) bool, and
-# what its map is, `heat` (32, 32) in 0..1. Cut at 0.5 the map shall be good, mIoU at least 0.7. After
-# the course's dense CRF (default settings, background 0.5) it shall be worse by at least 0.1. Which
-# two ways of failing does chapter 02 name?
+# Paint a picture, (32, 32, 3) uint8, and say which pixels are the object, `truth` (32, 32) bool,
+# and what its map is, `heat` (32, 32) in 0..1. Cut at 0.5 the map shall be good, mIoU at least
+# 0.7. After the course's dense CRF (default settings, background 0.5) it shall be worse by at
+# least 0.1. Which two ways of failing does chapter 02 name?
 
 # %% exercise 02.5
 image, heat, truth = ..., ..., ...

@@ -188,7 +188,11 @@ ANSWERS = {
         },
     },
     "02.5": {
-        "right": {"camouflage": scene(), "two colours": two_colours()},
+        "right": {
+            "camouflage": scene(),
+            "two colours": two_colours(),
+            "noise": (noisy, *scene()[1:]),
+        },  # fmt: skip
         "wrong": {
             "a clear object": scene(colour=(230, 40, 40)),
             "a bad map": scene(heat=0.3),
@@ -197,7 +201,7 @@ ANSWERS = {
             "a picture of grey levels": (scene()[0][..., 0], *scene()[1:]),
             "a large sure object": scene(side=28, at=2, colour=(20, 200, 20), heat=0.99),
             "heat in per cent": (scene()[0], 100 * scene()[1], scene()[2]),
-            "noise does nothing": (noisy, *scene()[1:]),
+            "a map beside the object": (scene()[0], np.roll(scene()[1], 4, 1), scene()[2]),
             "truth and heat exchanged": (scene()[0], scene()[2], scene()[1]),
             "no truth": scene()[:2],
         },

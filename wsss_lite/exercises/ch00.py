@@ -4,7 +4,15 @@ import numpy as np
 
 from wsss_lite.data.weak import ANNOTATION_SECONDS
 from wsss_lite.exercises.checking import (
-    array, call, close, exercise, match, number, require, several, shape,
+    array,
+    call,
+    close,
+    exercise,
+    match,
+    number,
+    require,
+    several,
+    shape,
 )  # fmt: skip
 from wsss_lite.score import VOID, Scores, score
 
@@ -125,7 +133,7 @@ def board():
 
 
 def _masks():
-    """(3, 9, 11) truth and prediction: few of the 21 classes, void, and a class that is not there."""
+    """(3, 9, 11) truth and prediction: few of 21 classes, void, and one that is not there."""
     rng = np.random.default_rng(0)
     values = np.array([0, 0, 0, 3, 12, 20], np.uint8)
     truth = values[rng.integers(6, size=(3, 9, 11))]

@@ -3,7 +3,15 @@
 import numpy as np
 
 from wsss_lite.exercises.checking import (
-    array, call, close, exercise, match, number, require, several, shape,
+    array,
+    call,
+    close,
+    exercise,
+    match,
+    number,
+    require,
+    several,
+    shape,
 )  # fmt: skip
 from wsss_lite.refine import threshold
 from wsss_lite.refine.crf import dense_crf
@@ -49,7 +57,8 @@ def seeds(answer):
     edge = np.full((1, 2, 3), high, np.float32)
     edge[0, 0], exact = low, [[0] * 3, [255] * 3]
     require(close(call(answer, edge, np.float32(low), np.float32(high)), exact),
-            "exactly at `low` a pixel is background, exactly at `high` it is undecided.")  # fmt: skip
+            "exactly at `low` a pixel is background, exactly at `high` it is "
+            "undecided.")  # fmt: skip
     return f"{np.mean(right != 255):.0%} of the pixels are decided"
 
 
@@ -97,9 +106,8 @@ def mean_field(answer):
         "the unary is forgotten after the start: add it in every step.": _mean_field(
             p, pull, 3, forget=True
         ),
-        "probabilities are divided by their sum over pixels: at each pixel the *classes* sum to 1.": (
-            _mean_field(p, pull, 3, axis=1)
-        ),
+        "probabilities are divided by their sum over pixels: at each pixel the *classes* sum "
+        "to 1.": (_mean_field(p, pull, 3, axis=1)),
         "the unary is p itself: it is minus the logarithm, so exp(-unary) is p.": _mean_field(
             np.exp(p) / np.exp(p).sum(0), pull, 3
         ),
@@ -155,10 +163,10 @@ def harmful(answer):
     before, after = (score([(truth.astype(np.uint8), mask)], 2).miou for mask in masks)
     text = f"mIoU {before:.2f} before the CRF and {after:.2f} after it"
     require(before >= 0.7, f"{text}: the map should be good before, at least 0.7.")
-    require(after < before, f"{text}: here it helps. Let colours lie: the object in the colour of "
+    require(after < before, f"{text}: no harm done. Let colours lie: the object in the colour of "
             "its surroundings, or in two colours.")  # fmt: skip
-    require(after <= before - 0.1, f"{text}: make the harm larger than 0.1. A smaller object, or one "
-            "that is less sure of itself?")  # fmt: skip
+    require(after <= before - 0.1, f"{text}: make the harm larger than 0.1. A smaller "
+            "object, or one that is less sure of itself?")  # fmt: skip
     return text
 
 
@@ -171,14 +179,14 @@ def _matrices():
     sizes[1][::3] = 1
     peaks = np.where(np.arange(20) < 12, PICTURES, TUNE), np.full(30, TEST)
     return tuple(
-        np.stack([[_matrix(size, 0.7 - 0.1 * abs(j - peak) - 0.05 * (size == 9))
+        np.stack([[_matrix(size, 0.7 - 0.1 * abs(j - peak) - 0.05 * (size > 1))
                    for j in range(5)] for size, peak in zip(*pair)])
         for pair in zip(sizes, peaks)
     )  # fmt: skip
 
 
 def _matrix(size, hit):
-    """(3, 3) int64: background, and two classes of which a share is hit; the rest leaks or misses."""
+    """(3, 3) int64: background, and two classes of which a share is hit, the rest not."""
     found = np.array([3000, 1000, 600]) * size
     right = np.round(found * hit).astype(np.int64)
     matrix = np.diag(right)

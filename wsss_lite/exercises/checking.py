@@ -87,12 +87,11 @@ def match(got, right, mistakes=None, tolerance=1e-4, names="(?)"):
             raise Hint(hint)
     if not np.isfinite(array(got).astype(float)).all():
         raise Hint("there are values which are not finite: a division by zero?")
-    far = np.abs(array(got).astype(float) - array(right).astype(float))
+    got, right = array(got).astype(float), array(right).astype(float)
+    far = np.abs(got - right)
     worst = np.unravel_index(far.argmax(), far.shape)
     where = f"the values differ by up to {far.max():.3g} at {tuple(int(i) for i in worst)}: "
-    raise Hint(
-        f"{where if worst else ''}{array(got)[worst]:.4g} where {array(right)[worst]:.4g} is right."
-    )
+    raise Hint(f"{where if worst else ''}{got[worst]:.4g} where {right[worst]:.4g} is right.")
 
 
 def close(got, right, tolerance=1e-4):

@@ -1,4 +1,4 @@
-"""What recorded rows say, for predictions: read from the store, so that an answer is never typed."""
+"""What recorded rows say, so that the answer of a prediction is read and never typed."""
 
 import json
 
@@ -26,7 +26,7 @@ def mean(method, key, world="pocket"):
 
 
 def verdict(first, second, key, world="pocket"):
-    """"more", "less" or "tie": a method against another, seed by seed, at two standard errors."""
+    """A method against another, seed by seed, at two standard errors: more, less or tie."""
     a, b = values(first, key, world), values(second, key, world)
     if len(a) != len(b):
         raise InputError(f"{first} and {second} have rows of other seeds: `make results`.")
