@@ -43,6 +43,11 @@ def notebooks(arguments):
     return run_in_venv(command, jupyter_environment())
 
 
+def exercises(arguments):
+    """Make the exercises of notebooks/exercises from their solutions."""
+    return run_in_venv([str(PYTHON), "-m", "wsss_lite.exercises", *arguments])
+
+
 TASKS = {
     "setup": None,
     "lab": lab,
@@ -51,6 +56,7 @@ TASKS = {
     "bench": bench,
     "results": results,
     "notebooks": notebooks,
+    "exercises": exercises,
 }
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from wsss_lite.setup.common import NOTEBOOKS, WORK, digest, read_json
 
+# Not for readers: what Jupyter and Python leave behind, and the answers to the exercises.
+LEFT_OUT = {".ipynb_checkpoints", "__pycache__", "solutions"}
+
 
 def copy_notebooks(source=None, target=None):
     """Bring work/ up to date with notebooks/ without losing a reader's changes.
@@ -20,7 +23,7 @@ def copy_notebooks(source=None, target=None):
     lines = []
     for path in sorted(source.rglob("*")):
         name = path.relative_to(source).as_posix()
-        if not path.is_file() or ".ipynb_checkpoints" in name or "__pycache__" in name:
+        if not path.is_file() or LEFT_OUT & set(path.relative_to(source).parts):
             continue
         copy, new = target / name, digest(path)
         if copy.exists() and known.get(name) == new:
@@ -50,9 +53,12 @@ def restore(name, source=None, target=None):
 
 
 def set_aside(copy, target):
-    """Move a changed copy to work/mine/ under a name that is free; return its new path."""
-    folder = target / "mine"
-    folder.mkdir(exist_ok=True)
+    """Move a changed copy to work/mine/ under a name that is free; return its new path.
+
+    An exercise, which has the name of its chapter, goes to work/mine/exercises/.
+    """
+    folder = target / "mine" / copy.relative_to(target).parent
+    folder.mkdir(parents=True, exist_ok=True)
     number, place = 1, folder / copy.name
     while place.exists():
         number += 1
