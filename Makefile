@@ -3,7 +3,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help setup lab test demo bench results notebooks book lock clean
+.PHONY: help setup lab test demo bench results notebooks book exercises lock clean
 
 help:
 	@echo "make lab        open the course in JupyterLab (copies in work/)"
@@ -13,10 +13,11 @@ help:
 	@echo "make results    recompute the rows of data/results that are missing or stale"
 	@echo "make notebooks  run the notebooks that changed and store their outputs"
 	@echo "make book       the course as a site in build/book, from the stored outputs"
+	@echo "make exercises  make the exercises from their solutions"
 	@echo "make clean      remove .venv and caches; work/ stays"
 	@echo "Options go in ARGS, as in: make test ARGS='-k crf'"
 
-setup lab test demo bench results notebooks book:
+setup lab test demo bench results notebooks book exercises:
 	@$(PYTHON) -m wsss_lite.setup $@ $(ARGS)
 
 # After a change of the requirements in pyproject.toml. torch is pinned without its build tag, and

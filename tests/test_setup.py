@@ -76,6 +76,23 @@ def test_a_copy_without_a_ledger_is_not_overwritten(course):
     assert (work / "mine" / "00_task.ipynb").read_text() == "my notes"
 
 
+def test_exercises_are_copied_beside_their_chapter_and_answers_are_not(course):
+    originals, work = course
+    for folder in ("exercises", "solutions"):
+        (originals / folder).mkdir()
+    (originals / "exercises" / "00_task.ipynb").write_text("[chapter](../00_task.ipynb)")
+    (originals / "solutions" / "00_task.py").write_text("the answer")
+    copy_notebooks(originals, work)
+    assert not (work / "solutions").exists()
+    copy = work / "exercises" / "00_task.ipynb"
+    assert (copy.parent / "../00_task.ipynb").resolve() == (work / "00_task.ipynb").resolve()
+    copy.write_text("my answer")
+    (originals / "exercises" / "00_task.ipynb").write_text("reworded")
+    copy_notebooks(originals, work)
+    assert (work / "mine" / "exercises" / "00_task.ipynb").read_text() == "my answer"
+    assert copy.read_text() == "reworded"
+
+
 def test_restore_puts_the_original_back(course):
     originals, work = course
     copy_notebooks(originals, work)

@@ -63,6 +63,11 @@ def book(arguments):
     return run_in_venv([str(PYTHON), "-m", "wsss_lite.book", *arguments])
 
 
+def exercises(arguments):
+    """Make the exercises of notebooks/exercises from their solutions."""
+    return run_in_venv([str(PYTHON), "-m", "wsss_lite.exercises", *arguments])
+
+
 TASKS = {
     "setup": None,
     "lab": lab,
@@ -72,6 +77,7 @@ TASKS = {
     "results": results,
     "notebooks": notebooks,
     "book": book,
+    "exercises": exercises,
 }
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from wsss_lite.setup.common import NOTEBOOKS, WORK, digest, read_json
 
 DOCUMENTS = ("GLOSSARY.md",)  # beside notebooks/, linked from them
+# Not for readers: what Jupyter and Python leave behind, and the answers to the exercises.
+LEFT_OUT = {".ipynb_checkpoints", "__pycache__", "solutions"}
 
 
 def copy_notebooks(source=None, target=None):
@@ -41,11 +43,10 @@ def originals(source):
     """(name in work/, path) of every file that a reader gets a copy of."""
     inside = [(path.relative_to(source).as_posix(), path) for path in sorted(source.rglob("*"))]
     beside = [(name, source.parent / name) for name in DOCUMENTS]
-    made = (".ipynb_checkpoints", "__pycache__")
     return [
         (name, path)
         for name, path in inside + beside
-        if path.is_file() and not any(word in name for word in made)
+        if path.is_file() and not LEFT_OUT & set(name.split("/"))
     ]
 
 
@@ -65,9 +66,12 @@ def restore(name, source=None, target=None):
 
 
 def set_aside(copy, target):
-    """Move a changed copy to work/mine/ under a name that is free; return its new path."""
-    folder = target / "mine"
-    folder.mkdir(exist_ok=True)
+    """Move a changed copy to work/mine/ under a name that is free; return its new path.
+
+    An exercise, which has the name of its chapter, goes to work/mine/exercises/.
+    """
+    folder = target / "mine" / copy.relative_to(target).parent
+    folder.mkdir(parents=True, exist_ok=True)
     number, place = 1, folder / copy.name
     while place.exists():
         number += 1

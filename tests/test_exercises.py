@@ -1,0 +1,118 @@
+"""Exercises: generated from their solutions; right answers pass, wrong ones are caught."""
+
+import importlib
+import re
+
+import pytest
+
+from wsss_lite.errors import InputError
+from wsss_lite.exercises import Hint, NotYet, check, load
+from wsss_lite.exercises.__main__ import NOTEBOOKS, written
+from wsss_lite.exercises.checking import CHECKS
+from wsss_lite.exercises.source import cells, cleared, notebook
+
+SOURCES = sorted((NOTEBOOKS / "solutions").glob("*.py"))
+CHAPTERS = [path.stem[:2] for path in SOURCES]
+CAUGHT = 0.95
+
+
+def answers(chapter):
+    return importlib.import_module(f"exercise_answers.ch{chapter}").ANSWERS
+
+
+def outcome(number, answer):
+    """None for a passed check, else what it raised."""
+    try:
+        check(number, answer)
+    except Exception as error:
+        return error
+
+
+def test_each_chapter_has_exercises():
+    assert CHAPTERS == [path.stem[:2] for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=CHAPTERS)
+def test_regenerating_changes_nothing(path):
+    made = NOTEBOOKS / "exercises" / f"{path.stem}.ipynb"
+    assert made.read_text(encoding="utf-8") == written(path), "run `make exercises`"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=CHAPTERS)
+def test_three_kinds_each_with_a_check_and_no_solution_left(path):
+    parts = cells(path.read_text(encoding="utf-8"))
+    numbers = [number for kind, number, _ in parts if kind == "exercise"]
+    assert len(numbers) >= 3 and len(set(numbers)) == len(numbers)
+    assert numbers == [number for kind, number, _ in parts if kind == "check"]
+    heads = "\n".join(text for kind, _, text in parts if kind == "markdown")
+    for kind in ("Fill in", "Predict", "Break it"):
+        assert re.search(rf"^## {path.stem[:2]}\.\d+ {kind}: ", heads, re.M), kind
+    for kind, number, text in parts:
+        if kind == "exercise":
+            assert "### BEGIN SOLUTION" in text and "YOUR CODE HERE" in cleared(text), number
+            assert "SOLUTION" not in cleared(text)
+        if kind == "check":
+            assert f'check("{number}"' in text
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=CHAPTERS)
+def test_the_solutions_pass_their_checks(path, session_cache, capsys):
+    parts = cells(path.read_text(encoding="utf-8"))
+    space = {}
+    for kind, _, text in parts:
+        if kind != "markdown":
+            exec(compile(text, path.name, "exec"), space)
+    said = capsys.readouterr().out
+    for kind, number, _ in parts:
+        assert kind != "check" or f"ok {number}" in said
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_right_answers_pass(chapter, session_cache):
+    load(chapter)
+    numbers = {number for number in CHECKS if number.startswith(chapter + ".")}
+    assert numbers == set(answers(chapter))
+    for number, given in answers(chapter).items():
+        assert len(given["right"]) >= 2, f"{number} needs an alternative right answer"
+        for name, answer in given["right"].items():
+            assert outcome(number, answer) is None, f"{number}, {name}"
+
+
+def test_wrong_answers_are_caught_with_a_hint(session_cache):
+    missed, total = [], 0
+    for chapter in CHAPTERS:
+        for number, given in answers(chapter).items():
+            assert len(given["wrong"]) >= 5, f"{number} needs more wrong answers"
+            for name, answer in given["wrong"].items():
+                error = outcome(number, answer)
+                assert error is None or isinstance(error, Hint), f"{number}, {name}: {error!r}"
+                assert error is None or len(str(error)) > 12, f"{number}, {name}: {error}"
+                missed += [f"{number} {name}"] if error is None else []
+                total += 1
+    assert len(missed) <= (1 - CAUGHT) * total, missed
+
+
+def test_nothing_answered_is_said_so():
+    for empty in (None, ...):
+        with pytest.raises(NotYet, match="nothing answered"):
+            check("01.1", empty)
+
+
+@pytest.mark.parametrize("number", ["01.9", "77.1"])
+def test_an_unknown_exercise_is_one_sentence(number):
+    with pytest.raises(InputError, match=number[:2]):
+        check(number, 1)
+
+
+def test_nbgrader_s_marks():
+    made = notebook('# %% exercise 01.1\nx = 1\n# %% check 01.1\ncheck("01.1", x)\n')
+    own, test = (cell.metadata["nbgrader"] for cell in made.cells)
+    assert own["solution"] and not own["grade"] and not own["locked"]
+    assert test["grade"] and test["locked"] and test["points"] == 1
+    assert own["grade_id"] != test["grade_id"]
+
+
+@pytest.mark.parametrize("text", ["x = 1\n", "# %% exercise\n# %% wrong 01\n"])
+def test_a_malformed_source_is_refused(text):
+    with pytest.raises(ValueError):
+        cells(text)
