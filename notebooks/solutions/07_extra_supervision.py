@@ -65,8 +65,8 @@ check("07.2", (precision, recall))
 # A cue is worth what it is right about *where it contradicts* the map. Below are an object and a
 # mask of it, 16 x 16 places: the mask has lost a strip of the object and leaks onto the water
 # beneath. Make two cues. `harms` has an IoU of 0.5 or more with the object, and yet mask times cue
-# is worse than the mask. `helps` has a **lower** IoU than `harms`, and mask times cue is better than
-# the mask.
+# is worse than the mask. `helps` has a **lower** IoU than `harms`, and mask times cue is better
+# than the mask.
 
 # %%
 objects, mask = lake()  # (16, 16) bool each

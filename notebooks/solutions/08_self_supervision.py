@@ -58,9 +58,9 @@ check("08.2", (difference, apart))
 #
 # Forge the dissimilarity. Write a function that changes maps (N, C, h, w) in 0..1, one view at a
 # time and without knowing the other, such that the dissimilarity of two views falls by a third at
-# least, and nothing is won by it: the order of the cells of each map stays what it is, so that every
-# mask some threshold could cut out can still be cut out, and no other. Each map keeps its maximum
-# of 1.
+# least, and nothing is won by it: the order of the cells of each map stays what it is, so that
+# every mask some threshold could cut out can still be cut out, and no other. Each map keeps its
+# maximum of 1.
 
 # %% exercise 08.3
 def forge(maps):

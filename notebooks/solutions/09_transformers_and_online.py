@@ -13,11 +13,11 @@ from wsss_lite.exercises import check
 # %% [markdown]
 # ## 09.1 Fill in: maps that flow along attention
 #
-# A layer gives `logits` (B, heads, T, T), query times key: the row asks, the column is asked. The
-# T = C + h·w tokens are the C classes first and then the patches in reading order. Leave the class
+# A layer gives `logits` (B, heads, T, T), query times key: the row asks, the column is asked. The T
+# = C + h·w tokens are the C classes first and then the patches in reading order. Leave the class
 # tokens out, so that the patches have only each other to look at; make each patch's row a weight of
-# sum 1; take the mean over the heads. Then let each patch **take** the mean of the maps, weighted by
-# its own row.
+# sum 1; take the mean over the heads. Then let each patch **take** the mean of the maps, weighted
+# by its own row.
 
 # %% exercise 09.1
 def flow(maps, logits):

@@ -37,10 +37,10 @@ check("10.1", sure_labels)
 # %% [markdown]
 # ## 10.2 Predict: two kinds of noise
 #
-# One label in five is wrong. Far from any outline, each place is given what most of the 25 labels of
-# the 5 x 5 around it say, which is a rough picture of what a segmenter does with its labels. Which
-# share is wrong afterwards if the wrong labels are *scattered*, each place by its own throw of the
-# dice? And if they come in *pieces* of 20 x 20 places? Write two shares between 0 and 1.
+# One label in five is wrong. Far from any outline, each place is given what most of the 25 labels
+# of the 5 x 5 around it say, which is a rough picture of what a segmenter does with its labels.
+# Which share is wrong afterwards if the wrong labels are *scattered*, each place by its own throw
+# of the dice? And if they come in *pieces* of 20 x 20 places? Write two shares between 0 and 1.
 
 # %% exercise 10.2
 scattered, pieces = ..., ...
@@ -61,7 +61,7 @@ check("10.2", (scattered, pieces))
 
 # %%
 truth = one_object()
-print(f"{(majority(truth) != truth).mean():.1%} wrong after a vote of the truth itself: its corners")
+print(f"{(majority(truth) != truth).mean():.1%} wrong after a vote on the truth: its corners")
 
 # %% exercise 10.3
 few, many = ..., ...

@@ -66,6 +66,8 @@ ANSWERS = {
             "twice": variant(power=2),
             "not at all": variant(power=0),
             "column by column": turned,
+            "a map of 5 x 4": lambda *given: variant()(*given).reshape(2, 3, 5, 4),
+            "read as 5 x 4": lambda *given: variant()(*given).reshape(2, 3, 5, 4).transpose(2, 3),
             "one map for all": lambda maps, logits: variant()(maps, logits).mean(1),
             "as a list of patches": lambda maps, logits: variant()(maps, logits).flatten(2),
         },

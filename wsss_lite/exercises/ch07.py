@@ -107,8 +107,8 @@ def iou(a, b):
 def _example():
     """Two pictures, three classes and the background (last), 4 x 5 places.
 
-    Of the first picture's tags one is mostly on salient ground and one is not; in the second the salient
-    ground is a spot inside a large map.
+    Of the first picture's tags one is mostly on salient ground and one is not; in the second the
+    salient ground is a spot inside a large map.
     """
     draw = torch.Generator().manual_seed(7)
     evidence = 4 * torch.randn(2, 4, 4, 5, generator=draw)

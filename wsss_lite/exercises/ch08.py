@@ -62,7 +62,7 @@ def one_hot_cell(answer):
     number(difference, float(apart(a, b, np.ones((1, 1), bool))), 5e-4, {
         "difference: the two maps differ in two cells, in one each way.": (0.0046, 0.0056),
         "difference: it is a mean over all the cells, not their sum.": (0.9, 2.1),
-        "difference: only where both are zero or hot do they agree, two cells are left.": (-1, 0),
+        "difference: the maps agree where both are zero; two cells are left.": (-1, 0),
     })  # fmt: skip
     number(dissimilarity, float(unlike(a, b)), 5e-3, {
         "dissimilarity: divide by the heat of both maps, not by the number of cells.": (0, 0.02),
@@ -81,8 +81,10 @@ def forge(answer):
     for maps, fake in zip((a, b), faked):
         require(torch.isfinite(fake).all() and 0 <= fake.min() and fake.max() < 1 + 1e-4,
                 "the values should be numbers in 0..1.")  # fmt: skip
-        require((fake.amax((2, 3)) - maps.amax((2, 3))).abs().max() < 1e-3,
-                "each map should keep its maximum of 1: a map times a number says the same.")
+        require(
+            (fake.amax((2, 3)) - maps.amax((2, 3))).abs().max() < 1e-3,
+            "each map should keep its maximum of 1: a map times a number says the same.",
+        )
         require(_same_order(maps, fake), "the order of the cells is lost: where a map is larger, "
                 "its forgery has to be larger too, so that it allows the same masks.")  # fmt: skip
     before, after = (float(unlike(*pair).mean()) for pair in ((a, b), faked))
@@ -100,7 +102,7 @@ def _same_order(maps, fake):
 
 
 def _example():
-    """Maps of two pictures and of their smaller copies: no two axes alike, uneven numbers of tags."""
+    """Maps of two pictures, of their smaller copies, and tags: two and one."""
     draw = torch.Generator().manual_seed(8)
     one = torch.rand(2, 3, 6, 9, generator=draw)
     two = torch.rand(2, 3, 4, 5, generator=draw)

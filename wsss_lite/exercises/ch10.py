@@ -26,13 +26,12 @@ def sure_labels(answer):
             (right > 0) & (right < 255), right - 1, right
         ),
         "between `low` and `high` there is no label, 255.": threshold.label(gated, high),
-        "`high` is not used: above `low` alone it is no class yet, 255.": (
+        "above `low` alone it is no class yet: `high` is not used, or the two are exchanged.": (
             threshold.label(gated, low)
         ),
         "undecided and background are exchanged: below `low` it is background, 0.": np.where(
             right == 0, 255, np.where(right == 255, 0, right)
         ),
-        "`low` and `high` are exchanged.": threshold.seeds(gated, high, low),
         "the gate is not applied.": threshold.seeds(gate(maps, front, 0), low, high),
         "the power of the gate is left out.": threshold.seeds(gate(maps, front, 1), low, high),
         "the maps are no longer divided by their maximum after the gate.": (
@@ -65,14 +64,14 @@ def two_kinds_of_noise(answer):
         raise Hint("two numbers are asked for, scattered and pieces.") from None
     right = [majority(wrong).mean() for wrong in _noise()]
     number(scattered, right[0], 0.01, {
-        "scattered: it is a share between 0 and 1.": (1, 100),
+        "scattered: it is a share between 0 and 1.": (1.5, 100),
         "scattered: two wrong neighbours are not enough, it takes 13 of 25.": (0.035, 0.045),
         "scattered: in most windows the wrong labels are outvoted.": (0.01, 0.25),
     })  # fmt: skip
     number(pieces, right[1], 0.02, {
-        "pieces: it is a share between 0 and 1.": (1, 100),
+        "pieces: it is a share between 0 and 1.": (1.5, 100),
         "pieces: inside a piece of 20 x 20 all of a window is wrong.": (-0.01, 0.15),
-        "pieces: the vote shaves off corners, it does not enlarge a piece.": (0.23, 0.99),
+        "pieces: the vote shaves off corners, it does not enlarge a piece.": (0.23, 1.0),
     })  # fmt: skip
     return f"scattered {right[0]:.2%}, in pieces {right[1]:.1%} are still wrong"
 
@@ -110,7 +109,7 @@ def majority(labels):
 
 
 def _noise():
-    """Two (400, 400) bool arrays of wrong labels, a fifth each: scattered, and in 20 x 20 pieces."""
+    """Two (400, 400) arrays, 1 where a label is wrong: scattered, and in pieces of 20 x 20."""
     rng = np.random.default_rng(0)
     blocks_of_it = np.zeros(400, bool)
     blocks_of_it[rng.permutation(400)[: int(NOISE * 400)]] = True
