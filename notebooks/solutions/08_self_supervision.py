@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 
 from wsss_lite.exercises import check
-from wsss_lite.maps.transform import dissimilarity
 
 # %% [markdown]
 # ## 08.1 Fill in: equivariant regularisation
@@ -40,8 +39,8 @@ check("08.1", equivariance)
 #
 # A map of 14 x 14 cells is 1 in one cell and 0 in all others. The map of the mirrored picture, put
 # back, is 1 in one cell too, in another one. What is their **difference**, the mean of |a - b|? And
-# their **dissimilarity**, the sum of |a - b| by the sum of a + b? (CAM and its smaller copy have
-# 0.13 and 0.28 in the chapter.)
+# their **dissimilarity**, the sum of |a - b| by the sum of a + b? (In the chapter's table of
+# forgeries you find both for CAM and its smaller copy.)
 
 # %% exercise 08.2
 difference, apart = ..., ...
@@ -69,13 +68,6 @@ def forge(maps):
     return maps**0.25
     ### END SOLUTION
 
-
-# %%
-a = torch.rand(1, 1, 14, 14, generator=torch.Generator().manual_seed(0)) ** 4
-a = a / a.max()
-b = a.roll(1, -1)  # the same map, a cell to the right
-print(f"before {dissimilarity(a, b).item():.2f}, forged "
-      f"{dissimilarity(forge(a), forge(b)).item():.2f}")
 
 # %% check 08.3
 check("08.3", forge)

@@ -74,3 +74,23 @@ many = np.where(flipped, 1 - truth, truth)
 
 # %% check 10.3
 check("10.3", (few, many))
+
+# %% [markdown]
+# ## 10.4 Fill in: a label that wavers
+#
+# URN's weight. The response of each class is raised to S powers in turn; `votes` (S, C, h, w) says
+# at which of them the label of a place is that class. The uncertainty of a class at a place is the
+# variance of its votes (divided by S), as a share of 1/4, the most it can be. That of the place is
+# the largest over the classes, $u$, and the weight of its label $e^{-\text{strength} \cdot u}$.
+
+# %% exercise 10.4
+def trust(votes, strength=3.0):
+    """(S, C, h, w) bool, NumPy -> (h, w) weights."""
+    ### BEGIN SOLUTION
+    unsure = (votes.var(0) / 0.25).max(0)
+    return np.exp(-strength * unsure)
+    ### END SOLUTION
+
+
+# %% check 10.4
+check("10.4", trust)

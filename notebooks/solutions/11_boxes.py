@@ -9,7 +9,6 @@
 import numpy as np
 import torch
 
-from wsss_lite.data.world import Box
 from wsss_lite.exercises import check
 from wsss_lite.exercises.ch11 import triangle
 
@@ -32,7 +31,6 @@ def fill(boxes, size):
 
 
 # %% check 11.1
-print(fill([Box(1, 2, 0, 4, 3), Box(2, 0, 0, 8, 4)], (5, 9)))
 check("11.1", fill)
 
 # %% [markdown]

@@ -43,6 +43,23 @@ def in_place(maps, front, *knobs):
     return variant()(maps, front, *knobs)
 
 
+def wavering(axis=0, spread=np.var, scale=4, over=np.max, strength=None, last=None):
+    """URN's weight with one step changed."""
+
+    def trust(votes, given=3.0):
+        unsure = over(scale * spread(votes.astype(float), axis), 0)
+        power = given if strength is None else strength
+        return last(unsure, power) if last else np.exp(-power * unsure)
+
+    return trust
+
+
+def by_counting(votes, strength=3.0):
+    """The same from the share of votes: a variance is q (1 - q)."""
+    share = votes.sum(0) / len(votes)
+    return np.exp(-strength * np.max(4 * share * (1 - share), axis=0))
+
+
 TRUTH = np.zeros((64, 64), int)
 TRUTH[20:44, 20:44] = 1
 
@@ -121,6 +138,27 @@ ANSWERS = {
             "undecided": (np.where(SPILL != TRUTH, 255, TRUTH), flipped(dice(0.33))),
             "one set": SPILL,
             "smaller": (SPILL[:32], flipped(dice(0.33))),
+        },
+    },
+    "10.4": {
+        "right": {"a variance": wavering(), "by counting": by_counting},
+        "wrong": {
+            "strength of its own": wavering(strength=3.0),
+            "no strength": wavering(strength=1.0),
+            "not a share": wavering(scale=1),
+            "twice": wavering(scale=2),
+            "standard deviation": wavering(spread=np.std, scale=2),
+            "by S - 1": wavering(spread=lambda v, axis: v.var(axis, ddof=1)),
+            "mean of classes": wavering(over=np.mean),
+            "sum of classes": wavering(over=np.sum),
+            "surest class": wavering(over=np.min),
+            "over the classes": wavering(axis=1),
+            "uncertainty": wavering(last=lambda u, s: u),
+            "1 - u": wavering(last=lambda u, s: 1 - u),
+            "the other sign": wavering(last=lambda u, s: np.exp(s * u)),
+            "a mask": wavering(last=lambda u, s: u < 0.5),
+            "a weight a class": lambda votes, s=3.0: np.exp(-4 * s * votes.var(0)),
+            "an object or not": lambda votes, s=3.0: np.exp(-4 * s * votes.any(1).var(0)),
         },
     },
 }

@@ -96,6 +96,38 @@ def few_and_many(answer):
     return f"{wrong[0]:.0%} wrong leave {left[0]:.1%}, {wrong[1]:.0%} wrong leave {left[1]:.1%}"
 
 
+@exercise("10.4")
+def trust(answer):
+    votes, strength = _votes(), 2.0
+    u = 4 * votes.var(0)  # (C, h, w)
+
+    def weight(unsure):
+        return np.exp(-strength * unsure)
+
+    mistakes = {
+        "`strength` is not used: it may be another number than 3.": np.exp(-3 * u.max(0)),
+        "`strength` is left out.": np.exp(-u.max(0)),
+        "the variance is not divided by 1/4, the most it can be.": weight(u.max(0) / 4),
+        "that is the standard deviation: take its square.": weight(np.sqrt(u).max(0)),
+        "the variance is divided by S - 1 (PyTorch's default): divide by S.": weight(
+            4 * votes.var(0, ddof=1).max(0)
+        ),
+        "the mean over classes hides the one that wavers: take the largest.": weight(u.mean(0)),
+        "a sum over classes counts a change from one to another twice: take the largest.": (
+            weight(u.sum(0))
+        ),
+        "the least of the classes: take the largest.": weight(u.min(0)),
+        "all classes are thrown together: the variance of each class first.": weight(
+            4 * votes.any(1).var(0)
+        ),
+        "that is the uncertainty: the weight is exp(-strength u).": u.max(0),
+        "the sign is missing: who is unsure should weigh less.": 1 / weight(u.max(0)),
+        "a weight of each class is given: one of each place.": weight(u),
+    }
+    match(call(answer, votes, strength), weight(u.max(0)), mistakes, names="(h, w)")
+    return f"1 where all votes agree, {np.exp(-3):.2f} at the usual strength where they are split"
+
+
 def one_object():
     """(64, 64) int labels: an object of 24 x 24 on background."""
     truth = np.zeros((64, 64), int)
@@ -114,6 +146,13 @@ def _noise():
     blocks_of_it = np.zeros(400, bool)
     blocks_of_it[rng.permutation(400)[: int(NOISE * 400)]] = True
     return rng.random((400, 400)) < NOISE, np.kron(blocks_of_it.reshape(20, 20), np.ones((20, 20)))
+
+
+def _votes():
+    """(6, 3, 4, 5) bool: places on which one class wavers, two do, or none."""
+    rng = np.random.default_rng(15)
+    height = rng.random((1, 3, 4, 5)) + rng.normal(0, 0.3, (6, 3, 4, 5)) * rng.random((3, 4, 5))
+    return height > 0.6
 
 
 def _example():

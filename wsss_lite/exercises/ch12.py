@@ -21,7 +21,7 @@ def partial_cross_entropy(answer):
     right = pixel_loss(logits, strokes)
     known = strokes != VOID
     each = F.cross_entropy(logits, strokes, ignore_index=VOID, reduction="none")
-    turned = torch.stack([F.cross_entropy(x[None], s[None], ignore_index=VOID)
+    alone = torch.stack([F.cross_entropy(x[None], s[None], ignore_index=VOID)
                           for x, s in zip(logits, strokes)])  # fmt: skip
     label = strokes.where(known, 0)[:, None]
     over = {
@@ -38,7 +38,7 @@ def partial_cross_entropy(answer):
             F.cross_entropy(logits, strokes.where(known, 0))
         ),
         "a sum over the drawn positions: take their mean.": each.sum(),
-        "a mean over pictures of their means: each drawn position counts the same.": turned.mean(),
+        "a mean over pictures of their means: each drawn position counts the same.": alone.mean(),
         "strokes of the background (0) count too.": each[known & (strokes > 0)].mean(),
         "divided by the number of pictures: by that of the drawn positions.": each.sum() / 2,
         "the logits are not probabilities yet: log-softmax over the classes first.": (
