@@ -11,7 +11,7 @@ from wsss_lite.exercises.checking import Hint, array, call, exercise, match, req
 from wsss_lite.widgets.budget import CALLED, between, bought, ranked
 
 KINDS = ("tags", "points", "scribbles", "boxes", "full")
-HOURS = (0.5, 2.03, 4.01, 7.04, 12.1, 40)  # no picture is paid to the second
+HOURS = (0.5001, 2.0001, 4.0001, 7.0001, 12.0001, 40)  # no sum comes out even
 HAND = {"click": 2.4, "stroke": 10.9, "box": 7, "outline": 79}  # seconds
 LONG = 12  # hours
 CALLS = {CALLED.get(kind, kind): kind for kind in KINDS}
