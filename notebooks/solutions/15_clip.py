@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from wsss_lite.assist.captions import every_word
+from wsss_lite.data.casting import CLASSES
 from wsss_lite.exercises import check
-from wsss_lite.exercises.ch15 import CLASSES
 
 # %% [markdown]
 # ## 15.1 Fill in: each picture finds its sentence
