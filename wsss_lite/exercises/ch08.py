@@ -16,7 +16,8 @@ def equivariance(answer):
     one, two, tags = _example()
     small = blocks.resize(one, two.shape[-2:])
     each, per_class = (small - two).abs(), (small - two).abs().mean((2, 3))
-    right = apart(small, two, tags)
+    known = tags.numpy()
+    right = apart(small, two, known)
     large = blocks.resize(two, one.shape[-2:])
     mistakes = {
         "signs cancel: take the absolute value of each difference before the mean.": (
@@ -35,13 +36,13 @@ def equivariance(answer):
             ((per_class * tags).sum(1) / tags.sum(1)).mean()
         ),
         "the smaller map was enlarged: bring the larger one to the size of the smaller.": (
-            apart(large, one, tags)
+            apart(large, one, known)
         ),
         "the larger map was reduced to its nearest cells: use mode='bilinear'.": apart(
-            torch.nn.functional.interpolate(one, two.shape[-2:]), two, tags
+            torch.nn.functional.interpolate(one, two.shape[-2:]), two, known
         ),
         "the larger map was averaged in blocks: use mode='bilinear'.": apart(
-            torch.nn.functional.adaptive_avg_pool2d(one, two.shape[-2:]), two, tags
+            torch.nn.functional.adaptive_avg_pool2d(one, two.shape[-2:]), two, known
         ),
     }
     match(call(answer, one, two, tags), right, mistakes, names="one number")
