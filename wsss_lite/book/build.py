@@ -26,6 +26,7 @@ SETTINGS = {
     "author": "The wsss-lite authors",
     "language": "en",
     "extensions": ["myst_nb", "wsss_lite.book.mathml"],
+    "highlight_language": "none",  # of blocks that name no language
     "html_theme": "furo",
     "html_title": "wsss-lite",
     "html_static_path": ["_static"],

@@ -24,7 +24,7 @@ def landing(root, chapters, pages):
             "the first page of the book is made; put it back, or change wsss_lite/book/landing.py."
         )
     beside = {page.as_posix(): NAMES.get(page.as_posix()) or title(root / page) for page in pages}
-    parts = {f"notebooks/{n}": f"{n[:2]} {title(root / 'notebooks' / n)}" for n in chapters}
+    parts = {f"notebooks/{n}": numbered(n[:2], title(root / "notebooks" / n)) for n in chapters}
     return "\n".join([
         f"# {opening[1]}\n\n{opening[2]}\n",
         "Widgets whose maps lie in the page move here without a kernel; of the others there is a "
@@ -47,6 +47,11 @@ def linked(text, chapters):
         return f"[{match[1]}](notebooks/{name})" if name else match[0]
 
     return re.sub(r"`(\d\d)`", link, text)
+
+
+def numbered(number, name):
+    """A chapter's name with its number in front, once."""
+    return name if name.startswith(number) else f"{number} {name}"
 
 
 def contents(caption, entries):
