@@ -1,5 +1,6 @@
 """Exercises: generated from their solutions; right answers pass, wrong ones are caught."""
 
+import contextlib
 import importlib
 import re
 
@@ -7,7 +8,7 @@ import pytest
 
 from wsss_lite.errors import InputError
 from wsss_lite.exercises import Hint, NotYet, check, load
-from wsss_lite.exercises.__main__ import NOTEBOOKS, written
+from wsss_lite.exercises.__main__ import NOTEBOOKS, chapter_with_link, written
 from wsss_lite.exercises.checking import CHECKS
 from wsss_lite.exercises.source import cells, cleared, notebook
 
@@ -36,6 +37,8 @@ def test_each_chapter_has_exercises():
 def test_regenerating_changes_nothing(path):
     made = NOTEBOOKS / "exercises" / f"{path.stem}.ipynb"
     assert made.read_text(encoding="utf-8") == written(path), "run `make exercises`"
+    chapter, text = chapter_with_link(path)
+    assert chapter.read_text(encoding="utf-8") == text, "run `make exercises`"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=CHAPTERS)
@@ -92,8 +95,22 @@ def test_wrong_answers_are_caught_with_a_hint(session_cache):
     assert len(missed) <= (1 - CAUGHT) * total, missed
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=CHAPTERS)
+def test_an_exercise_as_it_is_given_asks_for_an_answer(path, session_cache):
+    space = {}
+    for kind, number, text in cells(path.read_text(encoding="utf-8")):
+        if kind == "check":
+            with pytest.raises(NotYet):
+                exec(compile(text, path.name, "exec"), space)
+        elif kind == "exercise":
+            with contextlib.suppress(NotImplementedError):
+                exec(compile(cleared(text), number, "exec"), space)
+        elif kind == "code":
+            exec(compile(text, path.name, "exec"), space)
+
+
 def test_nothing_answered_is_said_so():
-    for empty in (None, ...):
+    for empty in (None, ..., (..., 1), {"maps": ...}):
         with pytest.raises(NotYet, match="nothing answered"):
             check("01.1", empty)
 
