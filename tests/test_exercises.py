@@ -1,14 +1,19 @@
 """Exercises: generated from their solutions; right answers pass, wrong ones are caught."""
 
+import contextlib
 import importlib
+import json
 import re
 
+import nbformat
 import pytest
 
+from wsss_lite import results
 from wsss_lite.errors import InputError
-from wsss_lite.exercises import Hint, NotYet, check, load
-from wsss_lite.exercises.__main__ import NOTEBOOKS, written
+from wsss_lite.exercises import Hint, NotYet, check, load, recorded
+from wsss_lite.exercises.__main__ import NOTEBOOKS, chapter_with_link, written
 from wsss_lite.exercises.checking import CHECKS
+from wsss_lite.exercises.links import linked
 from wsss_lite.exercises.source import cells, cleared, notebook
 
 SOURCES = sorted((NOTEBOOKS / "solutions").glob("*.py"))
@@ -36,6 +41,8 @@ def test_each_chapter_has_exercises():
 def test_regenerating_changes_nothing(path):
     made = NOTEBOOKS / "exercises" / f"{path.stem}.ipynb"
     assert made.read_text(encoding="utf-8") == written(path), "run `make exercises`"
+    chapter, text = chapter_with_link(path)
+    assert chapter.read_text(encoding="utf-8") == text, "run `make exercises`"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=CHAPTERS)
@@ -92,8 +99,22 @@ def test_wrong_answers_are_caught_with_a_hint(session_cache):
     assert len(missed) <= (1 - CAUGHT) * total, missed
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=CHAPTERS)
+def test_an_exercise_as_it_is_given_asks_for_an_answer(path, session_cache):
+    space = {}
+    for kind, number, text in cells(path.read_text(encoding="utf-8")):
+        if kind == "check":
+            with pytest.raises(NotYet):
+                exec(compile(text, path.name, "exec"), space)
+        elif kind == "exercise":
+            with contextlib.suppress(NotImplementedError):
+                exec(compile(cleared(text), number, "exec"), space)
+        elif kind == "code":
+            exec(compile(text, path.name, "exec"), space)
+
+
 def test_nothing_answered_is_said_so():
-    for empty in (None, ...):
+    for empty in (None, ..., (..., 1), {"maps": ...}):
         with pytest.raises(NotYet, match="nothing answered"):
             check("01.1", empty)
 
@@ -102,6 +123,36 @@ def test_nothing_answered_is_said_so():
 def test_an_unknown_exercise_is_one_sentence(number):
     with pytest.raises(InputError, match=number[:2]):
         check(number, 1)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A store with rows of three methods, two seeds each."""
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    (tmp_path / "pocket").mkdir()
+    for name, found in {"a": (0.50, 0.52), "a-b": (0.9, 0.9), "c": (0.40, 0.43)}.items():
+        for seed, value in enumerate(found):
+            entry = {"row": {"method": name, "miou_maps": value, "miou_test": seed}}
+            (tmp_path / "pocket" / f"{name}-s{seed}.json").write_text(json.dumps(entry))
+
+
+def test_a_verdict_on_recorded_rows(store):
+    assert recorded.mean("a", "miou_maps") == pytest.approx(0.51)
+    assert recorded.verdict("a", "c", "miou_maps") == "more"
+    assert recorded.verdict("c", "a", "miou_maps") == "less"
+    assert recorded.verdict("a", "c", "miou_test") == "tie"
+    with pytest.raises(InputError, match="make results"):
+        recorded.mean("d", "miou_maps")
+
+
+def test_the_line_that_leads_to_the_exercises():
+    cell = nbformat.v4.new_markdown_cell("The end.\n\nExercises: [two](exercises/old.ipynb)")
+    text = nbformat.writes(nbformat.v4.new_notebook(cells=[cell])) + "\n"
+    once = linked(text, "01_x.ipynb", 4)
+    assert linked(once, "01_x.ipynb", 4) == once
+    [made] = nbformat.reads(once, as_version=4).cells
+    line = "Exercises: [four for this chapter](exercises/01_x.ipynb)."
+    assert made.source == f"The end.\n\n{line}"
 
 
 def test_nbgrader_s_marks():

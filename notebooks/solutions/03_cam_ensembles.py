@@ -14,10 +14,11 @@ from wsss_lite.exercises import check
 # ## 03.1 Fill in: remember what was looked at
 #
 # OAA's accumulation. `maps` (T, N, C, h, w) are the maps of T moments of the training,
-# `probability` (T, N, C) what the classifier of each moment gave each class, `tags` (N, C) 0 or
-# 1. Keep the running maximum over the moments. A map counts only where its class had more than
-# one half; the maps of the *last* moment always count. Classes without a tag get nothing. At the
-# end divide each map by its own maximum; a map that is zero everywhere stays zero.
+# `probability` (T, N, C) what the classifier of each moment gave each class, and `tags` (N, C)
+# are 0 or 1. Keep the running maximum over the moments. A map counts only where its class had
+# more than one half; the maps of the *last* moment always count. Classes without a tag get
+# nothing. At the end divide each map by its own maximum; a map that is zero everywhere stays
+# zero.
 
 # %% exercise 03.1
 def accumulate(maps, probability, tags):

@@ -25,10 +25,18 @@ def check(number, answer=None):
     if number not in CHECKS:
         there = ", ".join(sorted(name for name in CHECKS if name.startswith(chapter + ".")))
         raise InputError(f"There is no exercise {number!r}; chapter {chapter} has {there}.")
-    if answer is None or answer is Ellipsis:
+    if unanswered(answer):
         raise NotYet(f"{number}: nothing answered yet.")
     praise = CHECKS[number](answer)
     print(f"ok {number}" + (f": {praise}" if praise else ""))
+
+
+def unanswered(answer):
+    """Whether an answer, or any part of it, is still the "..." that the exercise came with."""
+    if isinstance(answer, dict):
+        answer = tuple(answer.values())
+    parts = answer if isinstance(answer, tuple) else ()
+    return answer is None or answer is Ellipsis or any(one is Ellipsis for one in parts)
 
 
 def load(chapter):
