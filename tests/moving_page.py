@@ -21,4 +21,4 @@ def map_in(layer, k):
 def mask_in(text, size):
     """(H, W) uint8 of its runs."""
     pairs = np.frombuffer(b64decode(text), np.uint8).reshape(-1, 2)
-    return np.repeat(pairs[:, 0], pairs[:, 1] + 1).reshape(size)
+    return np.repeat(pairs[:, 0], pairs[:, 1].astype(int) + 1).reshape(size)

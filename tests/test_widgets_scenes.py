@@ -104,6 +104,7 @@ def test_the_repr_is_short_and_fixed_and_the_bundle_has_still_pictures(browser):
     assert "application/vnd.jupyter.widget-view+json" in bundle
     html = bundle["text/html"]
     assert html.count("<figure") == 2 and 'alt="Still view of the scene browser' in html
+    assert html.count("it moves in the notebook only") == 1 and "<script" not in html
     assert len(html) < 100_000
 
 
