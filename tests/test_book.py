@@ -88,7 +88,7 @@ def text_only(path, *widgets):
 def site(tmp_path_factory, repo):
     """The folder of a built site."""
     root = tmp_path_factory.mktemp("course")
-    for pattern in (*building.DOCUMENTS, *building.FILES):
+    for pattern in (*building.DOCUMENTS, *building.FILES, "notebooks/exercises/*.ipynb"):
         for path in repo.glob(pattern):
             copy = root / path.relative_to(repo)
             copy.parent.mkdir(parents=True, exist_ok=True)

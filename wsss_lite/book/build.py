@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "build" / "book"
 # In the order of the side bar; what else lies beside them and ends in .md follows.
 FIRST = ("GLOSSARY.md", "TEACHING.md", "TROUBLESHOOTING.md")
-DOCUMENTS = ("*.md", "data/README.md", "data/photos/README.md", "teaching/**/*.md")
-FILES = ("LICENSE*", "CITATION.cff", "docs/*.*", "notebooks/figures/*.*")  # linked to by documents
+DOCUMENTS = ("*.md", "docs/*.md", "data/README.md", "data/photos/README.md", "teaching/**/*.md")
+FILES = ("LICENSE*", "CITATION.cff", "Dockerfile", "docs/*.*", "benchmarks/*.json",
+         "notebooks/figures/*.*")  # linked to by documents  # fmt: skip
 
 STYLE = """\
 @media (min-width: 100em) { .content { width: 56em; } }
@@ -68,7 +69,9 @@ def gather(source, chapters, root=ROOT):
     pages = [path.relative_to(root) for pattern in DOCUMENTS for path in root.glob(pattern)]
     pages = sorted(set(pages), key=lambda page: (_rank(page), page.as_posix()))
     files = [path.relative_to(root) for pattern in FILES for path in root.glob(pattern)]
-    for place in [*pages, *files, *(Path("notebooks") / name for name in chapters)]:
+    exercises = [f"exercises/{name}" for name in chapters]
+    books = [Path("notebooks", name) for name in (*chapters, *exercises)]
+    for place in [*pages, *files, *(book for book in books if (root / book).is_file())]:
         (source / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / place, source / place)  # with its time, by which Sphinx knows it again
     (source / "_static").mkdir(parents=True)

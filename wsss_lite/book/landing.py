@@ -25,6 +25,8 @@ def landing(root, chapters, pages):
         )
     beside = {page.as_posix(): NAMES.get(page.as_posix()) or title(root / page) for page in pages}
     parts = {f"notebooks/{n}": numbered(n[:2], title(root / "notebooks" / n)) for n in chapters}
+    tasks = {f"notebooks/exercises/{n}": f"Exercises {n[:2]}" for n in chapters
+             if (root / "notebooks" / "exercises" / n).is_file()}  # fmt: skip
     return "\n".join([
         f"# {opening[1]}\n\n{opening[2]}\n",
         "Widgets whose maps lie in the page move here without a kernel; of the others there is a "
@@ -34,6 +36,7 @@ def landing(root, chapters, pages):
         *(f"- [{name}]({place})" for place, name in beside.items()),
         "",
         contents("Chapters", parts),
+        contents("Exercises", tasks),
         contents("Beside", beside),
     ])  # fmt: skip
 
@@ -55,7 +58,9 @@ def numbered(number, name):
 
 
 def contents(caption, entries):
-    """A table of contents, {path: name}, that only the side bar shows."""
+    """A table of contents, {path: name}, that only the side bar shows; nothing for no entries."""
+    if not entries:
+        return ""
     lines = "\n".join(f"{name} <{path.rsplit('.', 1)[0]}>" for path, name in entries.items())
     return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n"
 
