@@ -111,6 +111,10 @@ def parser():
     add("cache", cache, "show the cache folder and its size")
     sub = add("warm", warm, "build the scenes and their features ahead of a course")
     sub.add_argument("--trunk", default="lite0")
+    help = "fill this folder instead, for many to read: they set WSSS_LITE_SHARED to it"
+    sub.add_argument("--to", type=Path, metavar="FOLDER", help=help)
+    help = "also run these notebooks once, such as 00 01 02, for what they leave in the cache"
+    sub.add_argument("--notebooks", nargs="+", default=(), metavar="NUMBER", help=help)
     sub = add("bench", bench, "measure beside the peers, in one run")
     sub.add_argument("--json", action="store_true")
     sub = add("demo", demo, "the ladder on 300 scenes, and a picture")
@@ -218,23 +222,20 @@ def check(arguments):
 
 
 def cache(arguments):
-    from wsss_lite.files import cache_dir
+    from wsss_lite.files import cache_dir, shared_dir
 
     folder = cache_dir()
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if folder.is_dir() else 0
     print(f"{folder}: {size / 1e6:.0f} MB (delete it at any time; set WSSS_LITE_CACHE to move it)")
+    if shared_dir():
+        print(f"{shared_dir()}: shared (WSSS_LITE_SHARED), only read")
 
 
 def warm(arguments):
-    from wsss_lite.lab import Lab
-    from wsss_lite.nets.segmenter import STAGES
+    from wsss_lite.warm import warm as fill
 
-    lab = Lab("pocket", arguments.trunk)
-    for stage in ("final", *STAGES):
-        lab.bank.features(lab.train + lab.tune, stage)
-    for stage in STAGES:
-        lab.bank.features(lab.test, stage)
-    print(f"scenes and features are in {lab.bank.folder}")
+    for line in fill(arguments.trunk, arguments.to, arguments.notebooks):
+        print(line, flush=True)
 
 
 def bench(arguments):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from wsss_lite.errors import InputError
-from wsss_lite.files import cache_dir
+from wsss_lite.files import cache_dir, shared_dir
 from wsss_lite.progress import progress
 
 MEMORY_GB = 1.5  # a kernel of the course stays below this
@@ -129,6 +129,8 @@ def cache():
     size = sum(f.stat().st_size for f in files) / 1e6
     text = f"{size:.0f} MB in it" if files else "nothing in it yet: the first run takes longer"
     yield line(True, f"{text} (`wsss-lite warm` fills it, deleting it is always safe)")
+    if shared_dir():  # raises where the variable names no folder, which `check` then says
+        yield line(True, "what a class shares is read from $WSSS_LITE_SHARED")
 
 
 def _private(path):

@@ -25,6 +25,14 @@ def execute(path, timeout=300):
 
     A cell that fails raises nbclient's CellExecutionError, and the file stays as it was.
     """
+    notebook, seconds = play(path, timeout)
+    with atomic(path) as half:
+        nbformat.write(tidy(notebook), half)
+    return seconds
+
+
+def play(path, timeout=300):
+    """(the notebook with its outputs, seconds) of a run in its own folder; nothing is written."""
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(Path(path).parent)}}
     started = time.perf_counter()
@@ -37,10 +45,7 @@ def execute(path, timeout=300):
         store_widget_state=False,
     )
     client.execute()
-    seconds = time.perf_counter() - started
-    with atomic(path) as half:
-        nbformat.write(tidy(notebook), half)
-    return seconds
+    return notebook, time.perf_counter() - started
 
 
 def tidy(notebook):
@@ -57,11 +62,15 @@ def tidy(notebook):
     return notebook
 
 
+def chosen(names):
+    """Paths of the notebooks whose names begin like that, such as 01; of all without a name."""
+    paths = sorted(NOTEBOOKS.glob("*.ipynb"))
+    return [path for path in paths if not names or path.name.startswith(tuple(names))]
+
+
 def main(names):
     """Run the named notebooks, or all; names may be a beginning, such as 01."""
-    paths = sorted(NOTEBOOKS.glob("*.ipynb"))
-    if names:
-        paths = [path for path in paths if path.name.startswith(tuple(names))]
+    paths = chosen(names)
     if not paths:
         print(f"No notebook in {NOTEBOOKS} has a name like that.", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""Files that are never half-written: the cache folder, atomic writes, locks and hashes."""
+"""Files that are never half-written: the cache folders, atomic writes, locks and hashes."""
 
 import contextlib
 import errno
@@ -27,6 +27,32 @@ def cache_dir():
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME", home / ".cache"))
     return base / "wsss-lite"
+
+
+def shared_dir():
+    """Folder that `wsss-lite warm --to` filled for many (`WSSS_LITE_SHARED`); None: there is none.
+
+    It is read and never written. What it lacks is made in `cache_dir()`, as if it were not there.
+    InputError when the variable names no folder that can be read.
+    """
+    if not os.environ.get("WSSS_LITE_SHARED"):
+        return None
+    folder = Path(os.environ["WSSS_LITE_SHARED"]).expanduser()
+    if not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
+        raise InputError(
+            f"WSSS_LITE_SHARED names {folder}, which is no folder that can be read; fill it with "
+            f"`wsss-lite warm --to {folder}`, or unset the variable."
+        )
+    return folder
+
+
+def open_to_all(folder):
+    """Let everybody read a folder and all that is in it, whatever the umask of its owner was."""
+    for place, folders, names in os.walk(folder):
+        for name in (".", *folders, *names):
+            path = Path(place, name)
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o444 | (0o111 if path.is_dir() else 0))
 
 
 def data_dir():
@@ -107,6 +133,11 @@ def lock(path, stale_after=1800.0, poll=0.2):
         if held:
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def too_long(name):
+    """Whether no file can have this name (parts divided by "/"), as systems limit their length."""
+    return len(name.encode()) > 2000 or any(len(part.encode()) > 240 for part in name.split("/"))
 
 
 def sha256(path, length=64):

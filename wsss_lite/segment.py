@@ -9,6 +9,7 @@ The file holds the decoder, and the trunk's weights only where they are not the 
 (`finetune`).
 """
 
+import contextlib
 import json
 from itertools import islice
 
@@ -23,6 +24,9 @@ from wsss_lite.nets.trunk import Trunk
 
 KIND = "wsss-lite segmenter 1"
 BATCH = 4  # pictures at a time
+WRONG = (
+    OSError, SafetensorError, RuntimeError, ValueError, TypeError, AttributeError, LookupError,
+)  # what a damaged file makes libraries raise; RecursionError is a RuntimeError
 
 
 class Segmenter:
@@ -80,33 +84,57 @@ class Segmenter:
     def load(cls, path):
         """Read what `save` wrote. InputError: missing, damaged, another kind of file or trunk."""
         facts, tensors = read(path)
-        trunk = Trunk(facts["trunk"], size=facts["size"], stride=facts["stride"])
-        if own := below(tensors, "trunk."):
-            trunk.model.load_state_dict(own)
+        state = below(tensors, "decoder.")
+        with complaining(path):
+            decoder = shaped(state, len(facts["classes"]) + 1)
+            decoder.load_state_dict(state)
+            trunk = Trunk(facts["trunk"], size=facts["size"], stride=facts["stride"])
+            if own := below(tensors, "trunk."):
+                trunk.model.load_state_dict(own)
         if trunk.fingerprint() != facts["fingerprint"]:
             raise InputError(
                 f"{path} was trained on other weights of {facts['trunk']} than are on this "
                 "machine; train it again here, or install those weights."
             )
-        state = below(tensors, "decoder.")
-        decoder = shaped(state, len(facts["classes"]) + 1)
-        decoder.load_state_dict(state)
         return cls(trunk, decoder.to(trunk.device), facts["classes"])
 
 
 def read(path):
-    """(facts, {name: tensor}) of a segmenter's file."""
+    """(facts, {name: tensor}) of a segmenter's file. InputError: damaged, or another kind."""
+    with complaining(path), safe_open(path, "pt") as stream:
+        about = stream.metadata() or {}
+        if about.get("kind") != KIND:
+            raise InputError(f"{path} is no segmenter of this program; `--save` writes one.")
+        facts = json.loads(about["facts"])
+        if not sensible(facts):
+            raise ValueError("what it says of itself makes no sense")
+        return facts, {name: stream.get_tensor(name) for name in stream.keys()}
+
+
+@contextlib.contextmanager
+def complaining(path):
+    """Whatever goes wrong within, with a file that somebody gave, is an InputError that names it."""
     try:
-        with safe_open(path, "pt") as stream:
-            about = stream.metadata() or {}
-            if about.get("kind") != KIND:
-                raise InputError(f"{path} is no segmenter of this program; `--save` writes one.")
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}
-    except (OSError, SafetensorError) as error:
+        yield
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise InputError(f"{path} cannot be used here: {error}") from error
+    except WRONG as error:
+        why = " ".join(str(error).split())[:200]
         raise InputError(
-            f"{path} cannot be read ({error}); give a segmenter written by `--save`."
+            f"{path} cannot be read ({why}); give a segmenter written by `--save`."
         ) from error
-    return json.loads(about["facts"]), tensors
+
+
+def sensible(facts):
+    """Whether the facts of a file are of the kinds and ranges that `save` writes."""
+    kinds = {"classes": list, "trunk": str, "size": int, "stride": int, "fingerprint": str}
+    if not isinstance(facts, dict) or any(type(facts.get(k)) is not t for k, t in kinds.items()):
+        return False
+    names = facts["classes"]
+    named = 1 <= len(names) <= 254 and all(isinstance(name, str) for name in names)
+    return named and facts["stride"] in (8, 16, 32) and 32 <= facts["size"] <= 2048
 
 
 def below(tensors, prefix):

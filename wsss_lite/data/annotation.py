@@ -40,7 +40,7 @@ class Annotation:
     def __post_init__(self):
         height, width = (int(side) for side in self.size)
         drawn = self.scribbles
-        drawn = np.full((height, width), VOID) if drawn is None else np.asarray(drawn)
+        drawn = np.full((height, width), VOID, np.uint8) if drawn is None else np.asarray(drawn)
         if drawn.shape != (height, width):
             raise InputError(
                 f"The strokes are {drawn.shape[1]} x {drawn.shape[0]} but their picture is "

@@ -29,7 +29,14 @@ from wsss_lite.data.annotation import (
     points_map,
 )
 from wsss_lite.data.coco import decode_runs
-from wsss_lite.data.images import VOID, image_size, read_mask, write_jpeg, write_mask
+from wsss_lite.data.images import (
+    MAX_PIXELS,
+    VOID,
+    image_size,
+    read_mask,
+    write_jpeg,
+    write_mask,
+)
 from wsss_lite.data.voc import (
     BOXES,
     DRAWN,
@@ -127,7 +134,7 @@ def _xml_size(root, path, size):
         own = None
     if own is None and size is None:
         raise InputError(f"{path} has no size of the picture; add <size> with width and height.")
-    return _agreed(own, size, path)
+    return possible_size(_agreed(own, size, path), path)
 
 
 def _xml_box(element, cls, where):
@@ -215,7 +222,7 @@ def read_coco(path, classes):
 def _from_coco(text, path, classes):
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not well-formed JSON ({error}); mend or replace it.") from None
     try:
         return _coco_annotations(content, path, classes)
@@ -232,7 +239,7 @@ def _coco_annotations(content, path, classes):
     found, own = {}, {}
     for image in content["images"]:
         name = str(PurePosixPath(image["file_name"]).with_suffix(""))
-        size = (int(image["height"]), int(image["width"]))
+        size = possible_size((int(image["height"]), int(image["width"])), path)
         found[name] = Annotation(size, seconds=image.get("seconds", 0))
         own[image["id"]] = name
     for number, row in enumerate(content["annotations"], 1):
@@ -489,6 +496,16 @@ def _agreed(own, size, path):
         f"{path} is of a picture of {own[1]} x {own[0]}, this one has {size[1]} x {size[0]}; "
         "take the file that belongs to this picture."
     )
+
+
+def possible_size(size, path):
+    """A size (H, W) from a file, if a picture can have it: memory is asked for by it."""
+    if min(size) < 1 or size[0] * size[1] > MAX_PIXELS:
+        raise InputError(
+            f"{path} is of a picture of {str(size[1])[:20]} x {str(size[0])[:20]}, which cannot "
+            "be; correct its width and height."
+        )
+    return size
 
 
 def _text(path):

@@ -29,6 +29,7 @@ from wsss_lite.data.voc import IMAGES, VOCFolder, hash_order
 from wsss_lite.data.voc_check import check as check_voc
 from wsss_lite.data.world import World
 from wsss_lite.errors import InputError
+from wsss_lite.files import too_long
 
 TABLE = "tags.csv"
 COLUMNS = ("path", "tags", "group", "split")
@@ -297,6 +298,8 @@ def _picture_name(cell, where, root):
         raise InputError(f"{where} has no path; write where the picture lies below {root}.")
     if name.is_absolute() or ".." in name.parts or re.match("[A-Za-z]:", cell):
         raise InputError(f"{where} names {cell}, which is not below {root}; move {TABLE} up.")
+    if too_long(name.as_posix()):
+        raise InputError(f"{where} names {cell[:40]}..., which is too long; mend the path.")
     if not (root / name).is_file():
         what = "is a folder" if (root / name).is_dir() else "does not exist"
         raise InputError(f"{where} names {root / name}, which {what}; mend the path.")

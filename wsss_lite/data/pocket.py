@@ -22,7 +22,7 @@ from wsss_lite.data.scenes import CLASSES, Knobs, draw, plan
 from wsss_lite.data.voc import Sample, VOCFolder, hash_order, write_lists, write_sample
 from wsss_lite.data.world import Box
 from wsss_lite.errors import InputError
-from wsss_lite.files import atomic, cache_dir, lock
+from wsss_lite.files import atomic, cache_dir, lock, shared_dir
 from wsss_lite.progress import progress
 
 WORLD_VERSION = "2"  # raise it whenever scenes or splits change: every result is then re-run
@@ -59,10 +59,12 @@ class PocketVOC(VOCFolder):
         self.limit, self.knobs = limit, knobs
         self._digest = world_hash(knobs)
         stem = f"pocket-{WORLD_VERSION}-{self._digest[:8]}"
-        root = Path(folder) if folder else cache_dir() / stem
-        self._records, self._ready = {}, set()
-        self._build("val", root)
-        super().__init__(root, CLASSES)
+        self._places = [Path(folder) if folder else cache_dir() / stem]  # the first is written
+        if not folder and shared_dir():
+            self._places.append(shared_dir() / stem)
+        self._records, self._ready = {}, {}  # of each split that is ready, the place
+        self._build("val")
+        super().__init__(self._ready["val"], CLASSES)
         self.name, self.has_masks, self.tags_from = "pocket", True, "annotations"
         self.splits = BASE
         for split in extra:
@@ -76,7 +78,7 @@ class PocketVOC(VOCFolder):
         if source not in SPLITS:
             raise InputError(f"PocketVOC has no split {split!r}; it has {', '.join(SPLITS)}, "
                              "tune and dev.")
-        self._build(source, self.root)
+        self._build(source)
         if split not in self.splits:
             self.splits = (*self.splits, split)
         names = [name_of(source, number) for number in range(self._count(source))]
@@ -89,37 +91,35 @@ class PocketVOC(VOCFolder):
             return whole
         return min(whole, max(self.limit, TUNE) if split == "val" else self.limit)
 
-    def _build(self, split, root):
-        """Draw the missing scenes of a split and read its records."""
+    def _build(self, split):
+        """Read the records of a split where it is complete, else draw its missing scenes first."""
         if split in self._ready:
             return
-        count = self._count(split)
-        chunks = [(split, start) for start in range(0, count, CHUNK)]
-        if not all(record_path(root, *chunk).exists() for chunk in chunks):
-            with lock(root.with_name(root.name + ".lock")):
-                build(root, chunks, self.knobs, self._digest)
-        for chunk in chunks:
-            self._records |= json.loads(record_path(root, *chunk).read_text())["scenes"]
-        self._ready.add(split)
+        chunks = [(split, start) for start in range(0, self._count(split), CHUNK)]
+        found = {place: read_records(place, chunks) for place in self._places}
+        place = next((place for place in self._places if found[place]), self._places[0])
+        if not found[place]:
+            with lock(place.with_name(place.name + ".lock")):
+                build(place, chunks, self.knobs, self._digest)
+            found[place] = read_records(place, chunks)
+        self._records |= found[place]
+        self._ready[split] = place
+
+    def home(self, id):
+        """The folder that holds a scene: of one's own, or one that many share."""
+        self._record(id)
+        return self._ready[id.partition("_")[0]]
 
     def _record(self, id):
         """What was written down about a scene: caption, context, seed, coupled, objects."""
         if id not in self._records and id.partition("_")[0] in SPLITS:
-            self._build(id.partition("_")[0], self.root)
+            self._build(id.partition("_")[0])
         if id not in self._records:
             raise InputError(f"PocketVOC has no scene {id!r} here; names look like train_0000, "
                              "and `limit` cuts the splits.")
         return self._records[id]
 
     # One scene
-
-    def image_path(self, id):
-        self._record(id)
-        return super().image_path(id)
-
-    def _mask_path(self, id):
-        self._record(id)
-        return super()._mask_path(id)
 
     def _find_tags(self, id):
         return {thing["cls"] for thing in self._record(id)["objects"]}
@@ -134,13 +134,11 @@ class PocketVOC(VOCFolder):
 
     def parts(self, id):
         """(H, W) uint8 indices into scenes.PARTS: heads, legs, wheels, ..."""
-        self._record(id)
-        return read_mask(self.root / PARTS_FOLDER / f"{id}.png")
+        return read_mask(self.home(id) / PARTS_FOLDER / f"{id}.png")
 
     def stuff(self, id):
         """(H, W) uint8 indices into scenes.STUFF: sky, water, rails, ...; 0 under objects."""
-        self._record(id)
-        return read_mask(self.root / STUFF_FOLDER / f"{id}.png")
+        return read_mask(self.home(id) / STUFF_FOLDER / f"{id}.png")
 
     def caption(self, id):
         """A sentence about the scene."""
@@ -174,15 +172,26 @@ class PocketVOC(VOCFolder):
         problems = []
         for split in sorted(self._ready):
             for start in range(0, self._count(split), CHUNK):
-                record = json.loads(record_path(self.root, split, start).read_text())
-                if files_hash(self.root, record["scenes"]) != record["sha256"]:
+                if not as_written(self._ready[split], split, start):
                     problems.append(f"Scenes {start} to {start + CHUNK - 1} of {split} have "
-                                    f"changed on disk; delete {self.root}.")
+                                    f"changed on disk; delete {self._ready[split]}.")
             for number in range(min(redraw, self._count(split))):
                 id = name_of(split, number)
                 if not np.array_equal(self.scene(id).instances, self.instances(id)):
-                    problems.append(f"{id} is drawn differently now; delete {self.root}.")
+                    problems.append(f"{id} is drawn differently now; delete {self.home(id)}.")
         return problems
+
+    def mend(self):
+        """Draw again what is not on disk as it was written, of one's own splits that are ready;
+        returns how many chunks of twenty scenes that were."""
+        own, mended = self._places[0], 0
+        for split in [split for split, place in self._ready.items() if place == own]:
+            chunks = [(split, start) for start in range(0, self._count(split), CHUNK)]
+            damaged = [chunk for chunk in chunks if not as_written(own, *chunk)]
+            for chunk in damaged:
+                build_chunk(own, *chunk, self.knobs)
+            mended += len(damaged)
+        return mended
 
     # Sweeps
 
@@ -298,7 +307,7 @@ def draw_scene(split, number, knobs):
 
 def build(root, chunks, knobs, digest):
     """Draw and write those chunks (split, first scene) that are not there, then the lists."""
-    missing = [chunk for chunk in chunks if not record_path(root, *chunk).exists()]
+    missing = [chunk for chunk in chunks if not read_records(root, [chunk])]
     if not missing:
         return
     for split, start in progress(missing, f"drawing {missing[0][0]} scenes"):
@@ -351,6 +360,26 @@ def boxes_of(things):
 
 def record_path(root, split, start):
     return root / RECORDS / f"{split}_{start:04d}.json"
+
+
+def read_records(root, chunks):
+    """{id: record} of some chunks; None when one is not there, or cannot be read any more."""
+    found = {}
+    for chunk in chunks:
+        try:
+            found |= json.loads(record_path(root, *chunk).read_text(encoding="utf-8"))["scenes"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+    return found
+
+
+def as_written(root, split, start):
+    """Whether the files of a chunk are those that its record was written for."""
+    try:
+        record = json.loads(record_path(root, split, start).read_text(encoding="utf-8"))
+        return files_hash(root, record["scenes"]) == record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 # Hashes

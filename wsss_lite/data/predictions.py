@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsss_lite.data.annotation_files import encode_runs
+from wsss_lite.data.annotation_files import encode_runs, possible_size
 from wsss_lite.data.coco import decode_runs
 from wsss_lite.data.images import VOID, write_mask
 from wsss_lite.data.voc import LISTS, MASKS, Sample, objects, pieces, write_voc
@@ -23,6 +23,7 @@ from wsss_lite.files import atomic
 
 COCO = "predictions.json"
 SPLIT = "predicted"
+WRONG = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RecursionError)
 
 
 def write_predictions(root, masks, classes, images=None, split=SPLIT):
@@ -97,7 +98,7 @@ def read_coco_masks(path):
         return coco_to_masks(content, path)
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}; check the path.") from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except WRONG as error:
         what = f"{type(error).__name__}: {error}"
         raise InputError(
             f"{path} does not hold masks as COCO has them ({what}); write it again."
@@ -110,7 +111,8 @@ def coco_to_masks(content, path=""):
     masks, names = {}, {}
     for row in content["images"]:
         names[row["id"]] = str(Path(row["file_name"]).with_suffix("").as_posix())
-        masks[names[row["id"]]] = np.zeros((row["height"], row["width"]), np.uint8)
+        size = possible_size((int(row["height"]), int(row["width"])), path)
+        masks[names[row["id"]]] = np.zeros(size, np.uint8)
     for row in content["annotations"]:
         runs, mask = row["segmentation"], masks[names[row["image_id"]]]
         pixels = decode_runs(runs["counts"], mask.shape)

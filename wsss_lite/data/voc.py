@@ -33,7 +33,7 @@ from wsss_lite.data.images import (
 )
 from wsss_lite.data.world import Box, Extreme, World
 from wsss_lite.errors import InputError
-from wsss_lite.files import atomic
+from wsss_lite.files import atomic, too_long
 
 VOC_CLASSES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -78,13 +78,13 @@ class VOCFolder(World):
         _need_folder(self.root)
         self.name = self.root.resolve().name
         self.classes = _valid_classes(classes or _find_classes(self.root), self.root)
-        self._masks = self.root / masks
+        self._masks = masks
         self._lists = _split_lists(self.root)
         self._ids = {}
         self._tags = {}
         self._main_tags = None
         self._fingerprint = None
-        self.has_masks = _has_file(self._masks, ".png")
+        self.has_masks = _has_file(self.root / masks, ".png")
         self.tags_from = self._where_tags_are()
         self.splits = self._split_names()
 
@@ -137,9 +137,13 @@ class VOCFolder(World):
 
     # Pictures
 
+    def home(self, id):
+        """The folder in VOC layout that holds a picture and all that is known about it."""
+        return self.root
+
     def image_path(self, id):
         """Path of a picture: JPEGImages/ID.jpg, or another usual ending if only that is there."""
-        return find_image(self.root, id)
+        return find_image(self.home(id), id)
 
     def image(self, id):
         """(H, W, 3) uint8, RGB."""
@@ -196,12 +200,12 @@ class VOCFolder(World):
         return read_boxes(self._xml_path(id), self.classes)
 
     def _xml_path(self, id):
-        return self.root / BOXES / f"{id}.xml"
+        return self.home(id) / BOXES / f"{id}.xml"
 
     # Masks
 
     def _mask_path(self, id):
-        return self._masks / f"{id}.png"
+        return self.home(id) / self._masks / f"{id}.png"
 
     def mask(self, id):
         """(H, W) uint8: 0 background, k = classes[k - 1], 255 void."""
@@ -226,7 +230,7 @@ class VOCFolder(World):
             if self.tags_from != "annotations":
                 return None
             return read_extreme(self._xml_path(id), self.classes) or None
-        path = self.root / DRAWN[kind] / f"{id}.png"
+        path = self.home(id) / DRAWN[kind] / f"{id}.png"
         return self._read(path, id) if path.exists() else None
 
     def need_masks(self, ids):
@@ -240,7 +244,7 @@ class VOCFolder(World):
         Without SegmentationObject/ID.png every connected piece of a class counts as one object,
         numbered from the largest.
         """
-        path = self.root / INSTANCES / f"{id}.png"
+        path = self.home(id) / INSTANCES / f"{id}.png"
         if path.exists():
             return read_mask(path, image_size(self.image_path(id)))
         return pieces(self.mask(id))
@@ -289,13 +293,18 @@ def tune_count(count):
 
 
 def read_list(path):
-    """Names from a list file, one a line. InputError: empty, a name twice, a name with '..'."""
+    """Names from a list file, one a line.
+
+    InputError: empty, a name twice, a name with '..', or one that is too long.
+    """
     names = _lines(path)
     if not names:
         raise InputError(f"The list {path} is empty; write one picture name a line, or delete it.")
     for name in names:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise InputError(f"The list {path} names {name!r}, which leaves the folder; mend it.")
+        if too_long(name):
+            raise InputError(f"The list {path} names {name[:40]!r}..., too long a name; mend it.")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"The list {path} names {twice[0]!r} twice; take one out.")

@@ -18,7 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from wsss_lite.data.images import read_image
-from wsss_lite.files import atomic, cache_dir, lock, shrink_files, shrink_folders, touch
+from wsss_lite.files import (
+    atomic,
+    cache_dir,
+    lock,
+    shared_dir,
+    shrink_files,
+    shrink_folders,
+    touch,
+)
 from wsss_lite.progress import progress
 
 CHUNK = 100
@@ -36,6 +44,9 @@ class FeatureBank:
     def __init__(self, world, trunk, folder=None, cap_bytes=CAP_BYTES):
         self.trunk = trunk
         self.folder = Path(folder or cache_dir() / "features")
+        self.places = [self.folder]  # where to look; only the first is ever written
+        if not folder and shared_dir():
+            self.places.append(shared_dir() / "features")
         self.cap_bytes = cap_bytes
         self.key = f"{world.fingerprint()[:12]}-{trunk.fingerprint()[:12]}"
         self.lists = {split: tuple(world.ids(split)) for split in world.splits}
@@ -120,18 +131,24 @@ class FeatureBank:
         return self.folder / self.key / f"{split}-{number:03d}x{count}-{variant}"
 
     def _find(self, stem):
-        """The file of that stem if a sound one is there; a damaged one is removed."""
+        """The file of that stem if a sound one is there; a damaged one of our own is removed."""
         if stem in self.verified and self.verified[stem].exists():
             return self.verified[stem]
-        for path in stem.parent.glob(f"{stem.name}.*.npy"):
-            if crc(path) == path.suffixes[-2][1:]:
-                touch(path)
-                self.verified[stem] = path
-                return path
-            warnings.warn(f"{path.name} in the feature cache is damaged: computing it again")
-            with contextlib.suppress(OSError):
-                path.unlink()
+        for place in self.places:
+            for path in (place / stem.parent.name).glob(f"{stem.name}.*.npy"):
+                if sound(path):
+                    self._own(path, touch)
+                    self.verified[stem] = path
+                    return path
+                warnings.warn(f"{path.name} in the feature cache is damaged: computing it again")
+                self._own(path, Path.unlink)
         return None
+
+    def _own(self, path, act):
+        """Do something to a file of ours; nothing to one of a folder that others read too."""
+        if path.is_relative_to(self.folder):
+            with contextlib.suppress(OSError):
+                act(path)
 
     def _compute(self, chunk, stages, size, flip):
         split, number = chunk
@@ -199,6 +216,14 @@ class Rows:
         for start in range(0, len(self), size):
             piece = slice(start, min(start + size, len(self)))
             yield piece, self[piece]
+
+
+def sound(path):
+    """Whether a file can be read and holds what its name says."""
+    try:
+        return crc(path) == path.suffixes[-2][1:]
+    except OSError:
+        return False
 
 
 def crc(path):
