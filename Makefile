@@ -11,7 +11,7 @@ help:
 	@echo "make demo       from tags to masks on 300 scenes, in a minute or two"
 	@echo "make bench      measure speed beside other libraries"
 	@echo "make results    recompute the rows of data/results that are missing or stale"
-	@echo "make notebooks  run the notebooks and store their outputs"
+	@echo "make notebooks  run the notebooks that changed and store their outputs"
 	@echo "make clean      remove .venv and caches; work/ stays"
 	@echo "Options go in ARGS, as in: make test ARGS='-k crf'"
 

@@ -173,12 +173,20 @@ def test_only_missing_and_stale_rows_are_computed(store, monkeypatch, capsys):
     jobs = [job for job in results.wanted() if job[:2] == ("pocket", "cam")]
     monkeypatch.setattr(results, "wanted", lambda: jobs)
     monkeypatch.setattr(lab, "Lab", lambda world: FakeLab())
+    missing = "  missing: it would be computed, and nothing overwritten\n"
     results.main(["--diff"])
-    assert capsys.readouterr().out == "pocket: cam, seed 2\n"
+    assert capsys.readouterr().out == f"pocket: cam, seed 2\n{missing}"
+    monkeypatch.setattr(results, "take_sample", lambda world, name: {})
     path = store / "pocket" / "cam-s0.json"
     path.write_text(path.read_text().replace(results.code_hash(find("cam")), "0" * 16))
+    before = path.read_bytes()
+    drifted = row(seed=0, miou_test=0.5) | {"miou_maps": 0.4, "new": 1}
+    monkeypatch.setattr(FakeLab, "run", lambda self, name, until: drifted, raising=False)
     results.main(["--diff"])
-    assert capsys.readouterr().out == "pocket: cam, seed 0\npocket: cam, seed 2\n"
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "pocket: cam, seed 0" and "  new: None -> 1" in lines
+    assert any(line.startswith("  miou_maps: ") and " -> 0.4000 (" in line for line in lines)
+    assert lines[-2:] == ["pocket: cam, seed 2", missing.rstrip()] and path.read_bytes() == before
     results.main(["--diff", "full"])
     assert capsys.readouterr().out == ""
 

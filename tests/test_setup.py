@@ -317,6 +317,17 @@ def test_notebooks_are_tested_where_there_are_any(tmp_path, monkeypatch, names):
     assert found == sorted(names)
 
 
+def test_some_notebooks_are_tested_where_they_are_named(tmp_path, monkeypatch):
+    commands = []
+    monkeypatch.setattr(tasks, "run_in_venv", lambda command, env: commands.append(command) or 0)
+    monkeypatch.setattr(tasks, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(tasks, "ROOT", tmp_path)
+    for name in ("00_task", "01_cam", "02_masks", "03_more"):
+        (tmp_path / f"{name}.ipynb").write_text("{}")
+    assert tasks.test(["-x", "--notebooks", "00", "02", "-k", "word"]) == 0
+    assert commands[0][-5:] == ["00_task.ipynb", "02_masks.ipynb", "-x", "-k", "word"]
+
+
 def test_every_target_of_the_makefile_is_a_task(repo):
     [line] = re.findall(r"^(setup .*):$", (repo / "Makefile").read_text(), re.MULTILINE)
     assert line.split() == list(tasks.TASKS)

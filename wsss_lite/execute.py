@@ -1,5 +1,8 @@
 """Runs the notebooks of the course and stores their outputs: `python -m wsss_lite.execute [NAME]`.
 
+Without a name only those are run whose code, or whatever of the package that code uses, changed since
+their last run (see `made_from`); `--all` runs every one, and a name, such as 01, that one.
+
 What differs from one machine or one minute to the next is left out of the stored file: times,
 the state of widgets, the version of the interpreter. So a second run changes a notebook only
 where its results changed.
@@ -68,19 +71,27 @@ def chosen(names):
     return [path for path in paths if not names or path.name.startswith(tuple(names))]
 
 
-def main(names):
-    """Run the named notebooks, or all; names may be a beginning, such as 01."""
-    paths = chosen(names)
+def main(words):
+    """Run the named notebooks, whatever changed without a name, or everything with `--all`."""
+    from wsss_lite import made_from
+
+    names = [word for word in words if word != "--all"]
+    paths, known = chosen(names), made_from.known(NOTEBOOKS)
     if not paths:
         print(f"No notebook in {NOTEBOOKS} has a name like that.", file=sys.stderr)
         return 2
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for path in paths:
+        digest = made_from.digest(path)
+        if not words and known.get(path.name) == digest:
+            print(f"{path.name}: nothing it uses has changed", flush=True)
+            continue
         try:
             seconds = execute(path)
         except CellExecutionError as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             return 1
+        made_from.note(path, digest)
         size = path.stat().st_size / 1000
         print(f"{path.name}: {seconds:.0f} s, {size:.0f} kB", flush=True)
     return 0

@@ -298,7 +298,8 @@ def main(argv=None):
 
     parser = argparse.ArgumentParser(prog="python -m wsss_lite.results", description=main.__doc__)
     parser.add_argument("methods", nargs="*", help="only these (default: all that are wanted)")
-    parser.add_argument("--diff", action="store_true", help="only say which rows would change")
+    help = "compute what is stale, say how each row would change, and write nothing"
+    parser.add_argument("--diff", action="store_true", help=help)
     arguments = parser.parse_args(argv)
     labs, samples = {}, {}
     for world, *job in wanted():
@@ -313,8 +314,9 @@ def bring(lab, name, seed, stop, where=None, samples=None, diff=False, again=Fal
     """(recorded entry, "kept" | "stands" | "computed") of a row, which is up to date afterwards.
 
     It is computed only if it is missing or stale, or `again` is asked for. samples: a dict in
-    which samples of this session are kept; diff: only say that it would be computed (None,
-    "stale"); say: is called with lines about what is done.
+    which samples of this session are kept; diff: say how the row would change and write nothing
+    (a missing row is not computed, as nothing would be lost); say: is called with lines about
+    what is done.
     """
     from wsss_lite.registry import find
 
@@ -324,21 +326,41 @@ def bring(lab, name, seed, stop, where=None, samples=None, diff=False, again=Fal
     if entry and not again and fresh(entry, method, lab, stop):
         return entry, "kept"
     say(f"{lab.world.name}: {name}, seed {seed}")
-    if diff:
-        return None, "stale"
+    if diff and not entry:
+        say("  missing: it would be computed, and nothing overwritten")
+        return None, "missing"
     if lab.world.name == "pocket" and name not in samples:
         samples[name] = take_sample(lab.world, name)
     if entry and not again and stands(entry, method, lab, stop, samples.get(name)):
         entry |= {"code": code_hash(method), "code_before": entry["code"]}
-        write(path, entry)
+        if not diff:
+            write(path, entry)
         say("  stands: its sample comes out the same")
         return entry, "stands"
     lab.seed = seed
     row = lab.run(name, until=stop)
+    if diff:
+        for line in drift(entry["row"], row):
+            say(f"  {line}")
+        return entry, "stale"
     record(row, lab, method, where, samples.get(name) if seed == SEEDS[0] else None)
     shown = {k: v for k, v in row.items() if k.startswith("miou") or k == "seconds"}
     say(f"  {shown}")
     return json.loads(path.read_text(encoding="utf-8")), "computed"
+
+
+def drift(old, new):
+    """Lines that say how a row would change: every number of the old or the new one but times."""
+    lines = []
+    for key in dict.fromkeys((*old, *new)):
+        before, after = old.get(key), new.get(key)
+        if before == after or "seconds" in key or key == "peak_mb":
+            continue
+        if isinstance(before, float) and isinstance(after, float):
+            lines.append(f"{key}: {before:.4f} -> {after:.4f} ({after - before:+.4f})")
+        else:
+            lines.append(f"{key}: {before} -> {after}")
+    return lines or ["comes out as it was recorded"]
 
 
 def climb(lab, jobs, where=None, again=None, say=print):

@@ -11,15 +11,30 @@ from wsss_lite.setup.lockfile import lock
 
 
 def test(arguments):
-    """Every test, and every notebook under nbval; further arguments go to pytest."""
+    """Every test, and every notebook under nbval; further arguments go to pytest.
+
+    `--notebooks 00 01` runs only the notebooks whose names begin like that.
+    """
     command = [str(PYTHON), "-m", "pytest", "-n", "2", "--dist", "loadscope", "tests"]
+    arguments, wanted = taken_out(arguments, "--notebooks")
     notebooks = sorted(NOTEBOOKS.glob("*.ipynb"))
+    notebooks = [path for path in notebooks if not wanted or path.name.startswith(tuple(wanted))]
     if notebooks:
         command += ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "300"]
         command += [str(path.relative_to(ROOT)) for path in notebooks]
     # Two workers of one thread each: more threads than cores only get in each other's way.
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     return run_in_venv(command + arguments, jupyter_environment() | threads)
+
+
+def taken_out(words, option):
+    """(the other words, the words behind an option up to the next option)."""
+    if option not in words:
+        return words, []
+    first = last = words.index(option) + 1
+    while last < len(words) and not words[last].startswith("-"):
+        last += 1
+    return words[: first - 1] + words[last:], words[first:last]
 
 
 def demo(arguments):
