@@ -4,10 +4,10 @@
     python -m benchmarks.hub --kernels 2 --cores 1 --note "beside other work"
 
 Every kernel has a private cache that is empty at first, and all read one shared folder that
-`wsss-lite warm --to` has filled. Measured are wall time, CPU time, memory and disk; that nothing was
-written to the shared folder; that no cell failed. Then it is multiplied up to a class of sixty,
-which is arithmetic and was not measured. Writes benchmarks/hub.json and the table of docs/HOSTING.md.
-Linux only: memory shared between processes is told from their own by /proc.
+`wsss-lite warm --to` has filled. Measured are wall time, CPU time, memory and disk; that nothing
+was written to the shared folder; that no cell failed. Then it is multiplied up to a class of sixty,
+which is arithmetic and was not measured. Writes benchmarks/hub.json and the table of
+docs/HOSTING.md. Linux only: memory shared between processes is told from their own by /proc.
 
 Memory is the proportional set size: pages that several kernels map, such as libraries, are counted
 once and shared out among them.
@@ -146,7 +146,7 @@ def table(found):
     rows = [
         ("memory of the kernels", f"{found['peak_pss_mb_all'] / 1e3:.1f} GB",
          f"{large['memory_gb']:.0f} GB"),
-        ("disk, shared", f"{found['shared_mb'] / 1e3:.1f} GB", f"{found['shared_mb'] / 1e3:.1f} GB"),
+        ("disk, shared", *2 * (f"{found['shared_mb'] / 1e3:.1f} GB",)),
         ("disk, private caches", f"{found['own_mb_a_kernel'] * kernels / 1e3:.2f} GB",
          f"{found['own_mb_a_kernel'] * large['students'] / 1e3:.1f} GB"),
         ("CPU time", f"{found['cpu_seconds_a_kernel'] * kernels / 60:.0f} min",
@@ -154,7 +154,9 @@ def table(found):
         (f"minutes, on {found['cores']} cores", f"{found['wall_seconds'] / 60:.0f}",
          f"{large['minutes_on']['2']:.0f}"),
     ]  # fmt: skip
-    rows += [(f"minutes, on {n} cores", "–", f"{large['minutes_on'][n]:.0f}") for n in ("8", "16", "32")]
+    rows += [
+        (f"minutes, on {n} cores", "–", f"{large['minutes_on'][n]:.0f}") for n in ("8", "16", "32")
+    ]
     head = ["notebook 01, all at once", f"{kernels} kernels, measured",
             f"{large['students']} kernels, calculated"]  # fmt: skip
     return markdown(head, rows)

@@ -270,7 +270,10 @@ def encoding(data, rng):
     code = rng.choice(("utf-16", "utf-16-le", "utf-8-sig", "latin-1", "utf-32", "cp037", "utf-7"))
     out = text.encode(code, "replace")
     if rng.random() < 0.3:
-        out = f'<?xml version="1.0" encoding="{rng.choice((code, "martian", "cp1252"))}"?>'.encode() + out
+        out = (
+            f'<?xml version="1.0" encoding="{rng.choice((code, "martian", "cp1252"))}"?>'.encode()
+            + out
+        )
     return out.replace(b"\n", rng.choice((b"\n", b"\r\n", b"\r", b"\x0b")))
 
 

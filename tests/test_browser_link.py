@@ -44,7 +44,9 @@ def test_the_link_is_composed_by_keyboard_alone(page, repo):
 def test_another_kind_of_address_is_one_sentence(page, hub):
     page.fill("#hub", hub)
     page.fill("#repo", "https://git.example.edu/me/wsss-lite")
-    assert page.locator("#link").inner_text() == "Give the address of the hub with https:// in front."
+    assert (
+        page.locator("#link").inner_text() == "Give the address of the hub with https:// in front."
+    )
     assert page.locator("#copy").is_disabled() and not page.locator("#link a").count()
 
 

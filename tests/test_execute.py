@@ -88,7 +88,9 @@ def test_a_failing_notebook_is_run_again_next_time(tmp_path, monkeypatch, capsys
 
 
 def test_what_a_notebook_uses_is_followed_through_the_package(tmp_path):
-    path = stored(tmp_path / "a.ipynb", "%matplotlib inline\nfrom wsss_lite import show\nlab.run('oaa')")
+    path = stored(
+        tmp_path / "a.ipynb", "%matplotlib inline\nfrom wsss_lite import show\nlab.run('oaa')"
+    )
     files = made_from.closure(made_from.parsed(made_from.code_of(path)))
     names = {one.relative_to(made_from.PACKAGE).as_posix() for one in files}
     assert {"show.py", "methods/ensemble/oaa.py", "maps/cam.py"} <= names

@@ -1,4 +1,4 @@
-"""Files for hosting: the image, Binder, the public CI, the pages. What can be tested without them."""
+"""Files for hosting: the image, Binder, the public CI, the page; as far as they can be run."""
 
 import json
 import os
@@ -123,7 +123,14 @@ def test_the_image_starts_a_program_of_the_lock(repo, locked):
 def test_what_the_image_needs_is_not_left_out_of_it(repo):
     ignored = (repo / ".dockerignore").read_text().split()
     assert ".venv" in ignored and ".git" in ignored
-    for name in ("requirements.lock", "pyproject.toml", "wsss_lite", "notebooks", "data", "README.md"):
+    for name in (
+        "requirements.lock",
+        "pyproject.toml",
+        "wsss_lite",
+        "notebooks",
+        "data",
+        "README.md",
+    ):
         assert (repo / name).exists() and name not in ignored
 
 

@@ -27,7 +27,9 @@ def test_sources_without_outputs_and_ids(notebook, capsys):
     assert said == "# %% [markdown]\n# A title\n\n# %% tags=exercise\nx = 1\nx\n"
 
 
-@pytest.mark.parametrize("text", ["<<<<<<< ours\n", "{}", '{"cells": 3}', '{"cells": [{}]}', "[" * 9**5])
+@pytest.mark.parametrize(
+    "text", ["<<<<<<< ours\n", "{}", '{"cells": 3}', '{"cells": [{}]}', "[" * 9**5]
+)
 def test_what_is_no_notebook_is_shown_as_it_is(text):
     assert nbsource.sources(text) == text
 

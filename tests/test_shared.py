@@ -33,7 +33,9 @@ def caches(tmp_path, monkeypatch):
     """(the shared folder, one's own), both empty; the environment names them."""
     for name in ("shared", "own"):
         (tmp_path / name).mkdir()
-        monkeypatch.setenv("WSSS_LITE_" + {"own": "CACHE"}.get(name, "SHARED"), str(tmp_path / name))
+        monkeypatch.setenv(
+            "WSSS_LITE_" + {"own": "CACHE"}.get(name, "SHARED"), str(tmp_path / name)
+        )
     return tmp_path / "shared", tmp_path / "own"
 
 
@@ -183,7 +185,9 @@ def test_everybody_may_read_what_was_made_under_a_narrow_umask(tmp_path):
 
 def test_warm_fills_the_folder_and_a_lab_then_computes_nothing(caches, monkeypatch, capsys):
     """The whole command, on twenty scenes a split."""
-    monkeypatch.setattr(pocket, "SPLITS", {k: (20, first) for k, (_, first) in pocket.SPLITS.items()})
+    monkeypatch.setattr(
+        pocket, "SPLITS", {k: (20, first) for k, (_, first) in pocket.SPLITS.items()}
+    )
     monkeypatch.setattr(pocket, "HALF", 10)
     pocket.val_order.cache_clear()
     try:

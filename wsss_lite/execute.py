@@ -1,7 +1,7 @@
-"""Runs the notebooks of the course and stores their outputs: `python -m wsss_lite.execute [NAME]`.
+"""Runs notebooks of the course and stores their outputs: `python -m wsss_lite.execute [NAME]`.
 
-Without a name only those are run whose code, or whatever of the package that code uses, changed since
-their last run (see `made_from`); `--all` runs every one, and a name, such as 01, that one.
+Without a name only those are run whose code, or whatever of the package that code uses, changed
+since their last run (see `made_from`); `--all` runs every one, and a name, such as 01, that one.
 
 What differs from one machine or one minute to the next is left out of the stored file: times,
 the state of widgets, the version of the interpreter. So a second run changes a notebook only

@@ -3,7 +3,8 @@
 A notebook is run again when one of these is another than at its last run:
 
 - the source of its code cells (prose may change freely),
-- the code of the package that these import, and whatever that imports, docstrings and comments aside,
+- the code of the package that these import, and whatever that imports, without docstrings and
+  comments,
 - the files of the methods that they name ("cam", "oaa"), which the lab finds by their names,
 - the recorded rows, without times, where it reads the store of results,
 - what is written down beside the shipped weights, where an assistant is among the imports.
@@ -97,7 +98,9 @@ def file_of(name):
 def methods_named(tree):
     """Files of the methods whose names stand in a syntax tree as strings."""
     known = methods()
-    words = {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and type(n.value) is str}
+    words = {
+        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and type(n.value) is str
+    }
     return set(filter(None, (file_of(known[w].function.__module__) for w in words & set(known))))
 
 

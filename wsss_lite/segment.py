@@ -25,7 +25,13 @@ from wsss_lite.nets.trunk import Trunk
 KIND = "wsss-lite segmenter 1"
 BATCH = 4  # pictures at a time
 WRONG = (
-    OSError, SafetensorError, RuntimeError, ValueError, TypeError, AttributeError, LookupError,
+    OSError,
+    SafetensorError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
 )  # what a damaged file makes libraries raise; RecursionError is a RuntimeError
 
 
@@ -113,7 +119,7 @@ def read(path):
 
 @contextlib.contextmanager
 def complaining(path):
-    """Whatever goes wrong within, with a file that somebody gave, is an InputError that names it."""
+    """What goes wrong within, with a file that somebody gave, is an InputError that names it."""
     try:
         yield
     except InputError as error:

@@ -337,10 +337,12 @@ def write_all_lists(root):
     """The lists of ImageSets for every scene that is there."""
     splits, boxes = {}, {}
     for path in sorted((root / RECORDS).glob("*.json")):
-        for id, record in json.loads(path.read_text())["scenes"].items():
-            splits.setdefault(id.split("_")[0], []).append(id)
+        split, start = path.stem.rsplit("_", 1)
+        for id, record in (read_records(root, [(split, int(start))]) or {}).items():
+            splits.setdefault(split, []).append(id)
             boxes[id] = boxes_of(record["objects"])
-    splits["tune"] = splits["val"][:TUNE]
+    if "val" in splits:  # a folder beside a shared one may lack it
+        splits["tune"] = splits["val"][:TUNE]
     write_lists(root, splits, boxes, CLASSES)
 
 
