@@ -36,7 +36,7 @@ def pool(root, world):
         things = [{"cls": CLASSES.index(actor.cls) + 1, "name": actor.cls, "box": [0, 0, 9, 9],
                    "area": int(rng.integers(50, 4000))} for actor in cast]
         made._records[f"sweep_{number:04d}"] = {"objects": things, "coupled": number < HALF}
-    made._ready.add("sweep")
+    made._ready["sweep"] = made.root
     return made
 
 

@@ -180,12 +180,12 @@ def test_only_missing_and_stale_rows_are_computed(store, monkeypatch, capsys):
     path = store / "pocket" / "cam-s0.json"
     path.write_text(path.read_text().replace(results.code_hash(find("cam")), "0" * 16))
     before = path.read_bytes()
-    drifted = row(seed=0, miou_test=0.5) | {"miou_maps": 0.4, "new": 1}
+    drifted = row(seed=0, miou_test=0.5) | {"miou_maps": 0.1234, "new": 1}
     monkeypatch.setattr(FakeLab, "run", lambda self, name, until: drifted, raising=False)
     results.main(["--diff"])
     first, *lines = capsys.readouterr().out.splitlines()
     assert first == "pocket: cam, seed 0" and "  new: None -> 1" in lines
-    assert any(line.startswith("  miou_maps: ") and " -> 0.4000 (" in line for line in lines)
+    assert any(line.startswith("  miou_maps: ") and " -> 0.1234 (" in line for line in lines)
     assert lines[-2:] == ["pocket: cam, seed 2", missing.rstrip()] and path.read_bytes() == before
     results.main(["--diff", "full"])
     assert capsys.readouterr().out == ""

@@ -189,6 +189,7 @@ def test_warm_fills_the_folder_and_a_lab_then_computes_nothing(caches, monkeypat
         pocket, "SPLITS", {k: (20, first) for k, (_, first) in pocket.SPLITS.items()}
     )
     monkeypatch.setattr(pocket, "HALF", 10)
+    monkeypatch.setattr("wsss_lite.lab.SCENE_SIZE", 64)  # what is tested is the plumbing
     pocket.val_order.cache_clear()
     try:
         assert cli.main(["warm", "--to", str(caches[0])]) == 0

@@ -180,7 +180,7 @@ def cap(usual):
         wanted = float(text) * 1e9 if text else usual
     except ValueError:
         wanted = -1
-    if not wanted > 0:
+    if text and not wanted > 0:
         raise InputError(f"WSSS_LITE_CACHE_GB is {text!r}; give a number of gigabytes, such as 40.")
     return wanted
 
