@@ -91,6 +91,7 @@ ANSWERS = {
             "below nothing": paid(floor=False),
             "more than there are": paid(cap=False),
             "rounded up": paid(whole=math.ceil),
+            "rounded to the nearest": paid(whole=round),
             "fractions": paid(whole=float),
             "tune off the stock": in_stock,
             "knobs ignored": of_the_first,

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 def by_hand(pictures, texts, scale):
     """InfoNCE with NumPy, pair by pair."""
-    a, b = (np.array(x, float) for x in (pictures, texts))
+    a, b = (x.numpy().astype(float) for x in (pictures, texts))
     a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
     total = 0.0
     for k in range(len(a)):

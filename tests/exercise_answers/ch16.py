@@ -51,6 +51,12 @@ def accuracy(masks, beliefs, target, valid):
     return np.array([(p == t)[valid].mean() for p, t in zip(picked, target, strict=True)])
 
 
+def unguarded(masks, beliefs, target, valid):
+    picked = masks[np.arange(len(masks)), beliefs.argmax(1)] & valid
+    with np.errstate(invalid="ignore"):
+        return (picked & target).sum((1, 2)) / (picked | target & valid).sum((1, 2))
+
+
 def mean_of_prompts(masks, beliefs, target, valid):
     return changed()(masks, beliefs, target, valid).mean()
 
@@ -104,6 +110,10 @@ def taken(labels, masks, ratio=0.5, cover=0.85):
     return [bool(name) for name in named()(labels, masks, ratio, cover)]
 
 
+def just_as_much(labels, masks, ratio=0.5, cover=0.85):
+    return class_by_class(labels, masks, ratio - 1e-9, cover)
+
+
 def only_the_taken(labels, masks, ratio=0.5, cover=0.85):
     return [name for name in named()(labels, masks, ratio, cover) if name]
 
@@ -150,6 +160,7 @@ ANSWERS = {
             "share of the picture": changed(formula="picture"),
             "accuracy": accuracy,
             "mean over prompts": mean_of_prompts,
+            "nan where empty": unguarded,
             "masks returned": lambda m, b, t, v: m[np.arange(len(m)), b.argmax(1)],
             "estimates returned": lambda m, b, t, v: b.max(1),
         },
@@ -165,6 +176,7 @@ ANSWERS = {
             "no cover": named(rules=("ratio",)),
             "no ratio": named(rules=("cover",)),
             "both needed": named(join=all),
+            "just as much as the ratio": just_as_much,
             "knobs ignored": named(fixed=True),
             "always a name": named(join=lambda x: True),
             "any pixel": named(least=lambda n: n > 0),

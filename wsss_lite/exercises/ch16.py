@@ -58,6 +58,8 @@ def believed(answer):
         ),
     }
     match(call(answer, masks, beliefs, target, valid), right, mistakes, names="(K,)")
+    empty = array(call(answer, masks & False, beliefs, target & False, valid))
+    require((empty == 0).all(), "where the union is empty the IoU is 0, not nan.")
     return "the same as sam.best and sam_score.iou"
 
 
@@ -100,13 +102,13 @@ def _name(labels, mask, **settings):
 def _slips(ratio, cover):
     """{hint: function (labels, mask) -> class} of likely mistakes."""
 
-    def pick(mute=(0, VOID), share=True, covered=True, of_class=False, or_=True):
+    def pick(mute=(0, VOID), share=True, covered=True, of_class=False, or_=True, half=False):
         def one(labels, mask):
             inside = np.bincount(labels[mask], minlength=256)
             inside[list(mute)] = 0
             cls = int(inside.argmax())
             size = (labels == cls).sum() if of_class else mask.sum()
-            large = inside[cls] > ratio * size
+            large = inside[cls] > ratio * size or half and inside[cls] == ratio * size
             whole = inside[cls] >= cover * (labels == cls).sum()
             taken = (large and share, whole and covered)
             return cls if inside[cls] and (any(taken) if or_ else all(taken)) else 0
@@ -123,6 +125,7 @@ def _slips(ratio, cover):
         "class it holds.": pick(share=False),
         "the ratio is a share of the *mask*, not of the class.": pick(of_class=True),
         "one of the two conditions is enough.": pick(or_=False),
+        "*more* than `ratio` of the mask, not just as much.": pick(half=True),
         "every mask is named: it takes one of the two conditions.": (
             lambda labels, mask: (
                 np.bincount(labels[mask][labels[mask] % VOID > 0], minlength=1).argmax().item()
@@ -132,13 +135,13 @@ def _slips(ratio, cover):
 
 
 def _scene():
-    """(12, 12) labels of three classes with 255 around them, and eight masks."""
+    """(12, 12) labels of three classes with 255 around them, and ten masks."""
     labels = np.zeros((12, 12), np.uint8)
     labels[1:6, 1:6], labels[2:5, 2:5] = VOID, 1
     labels[7:10, 1:9], labels[1:4, 8:11], labels[4:6, 8:10] = 2, 3, 2
     places = [np.s_[2:5, 2:5], np.s_[1:6, 1:6], np.s_[0:7, 0:8], np.s_[6:11, 0:4],
               np.s_[7:9, 1:5], np.s_[1:6, 8:11], np.s_[3:8, 7:11], np.s_[6:12, 9:12],
-              np.s_[0:5, 3:6]]  # fmt: skip
+              np.s_[0:5, 3:6], np.s_[5:9, 1:5]]  # fmt: skip
     masks = np.zeros((len(places), 12, 12), bool)
     for mask, place in zip(masks, places, strict=True):
         mask[place] = True
