@@ -52,7 +52,7 @@ def measure(repeats=REPEATS):
                     cpu, clock = timed(partial(run, kind, engine, image, annotation), repeats)
                     label = f"{size[1]}x{size[0]}"
                     rows.append({"kind": kind, "engine": engine, "size": label,
-                                 "cpu_ms": round(cpu, 1), "ms": round(clock, 1)})  # fmt: skip
+                                 "cpu_ms": round(cpu, 4), "ms": round(clock, 4)})  # fmt: skip
     return rows
 
 
