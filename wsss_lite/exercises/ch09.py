@@ -1,12 +1,10 @@
 """Checks of the exercises of chapter 09: transformers, and training in one stage."""
 
-import json
-
 import numpy as np
 import torch
 
-from wsss_lite import results
 from wsss_lite.exercises.checking import Hint, array, call, choice, exercise, match, number, require
+from wsss_lite.exercises.recorded import mean
 from wsss_lite.maps import pool
 from wsss_lite.nets.tokens import Seen, patch_attention
 
@@ -102,19 +100,13 @@ def vanishing(answer):
 
 @exercise("09.4")
 def gains_on_test(answer):
-    scores = {m: [recorded(m, key) for key in ("miou_maps", "miou_test")] for m in METHODS}
+    scores = {m: [mean(m, key) for key in ("miou_maps", "miou_test")] for m in METHODS}
     said = {m: f"{m}: maps {maps:.1%}, test {test:.1%}." for m, (maps, test) in scores.items()}
     right = max(METHODS, key=lambda m: scores[m][1] - scores[m][0])
     others = {m: said[m] + " Who trains a second network on its masks?"
               for m in METHODS if m != right}  # fmt: skip
     choice(answer, right, others)
     return said[right]
-
-
-def recorded(method, key):
-    """Mean of a number over the recorded seeds of a method."""
-    paths = sorted((results.folder() / "pocket").glob(f"{method}-s?.json"))
-    return np.mean([json.loads(p.read_text(encoding="utf-8"))["row"][key] for p in paths])
 
 
 def _example():

@@ -1,14 +1,15 @@
 """Checks of the exercises of chapter 17: the ladder."""
 
-import json
+from contextlib import suppress
 from functools import cache
 
 import numpy as np
 from scipy import stats
 
-from wsss_lite import results
 from wsss_lite.effects import MAPS, Effect, judge
+from wsss_lite.errors import InputError
 from wsss_lite.exercises.checking import Hint, array, call, exercise, match, require
+from wsss_lite.exercises.recorded import mean
 from wsss_lite.literature import quoted, tau
 from wsss_lite.registry import methods
 
@@ -29,11 +30,8 @@ def published():
     for name, method in methods().items():
         voc = quoted(method)
         if method.supervision == "tags" and not method.starred and voc is not None:
-            paths = sorted((results.folder() / "pocket").glob(f"{name}-s?.json"))
-            rows = [json.loads(path.read_text(encoding="utf-8"))["row"] for path in paths]
-            test = [row["miou_test"] for row in rows if row["miou_test"] is not None]
-            if test:
-                found[name] = voc, float(np.mean(test)), method.year
+            with suppress(InputError):  # no row on test, as of a method that stops at its maps
+                found[name] = voc, mean(name, "miou_test"), method.year
     return found
 
 
