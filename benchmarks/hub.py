@@ -24,11 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-
 from benchmarks.readme import fill, markdown
-from wsss_lite.execute import NOTEBOOKS, chosen
+from wsss_lite.execute import NOTEBOOKS, chosen, client_for
 from wsss_lite.files import atomic
 from wsss_lite.warm import warm
 
@@ -44,7 +41,7 @@ def measure(kernels, notebook, shared, own):
     shared: the filled folder; own: where each kernel gets an empty cache.
     """
     before, started, used = listing(shared), time.perf_counter(), cpu_seconds()
-    clients = [client_of(notebook) for _ in range(kernels)]
+    clients = [client_for(notebook, timeout=3000) for _ in range(kernels)]
     homes = [own / f"student-{k}" for k in range(kernels)]
     failures, peaks = asyncio.run(together(clients, homes, shared))
     wall = time.perf_counter() - started
@@ -60,12 +57,6 @@ def measure(kernels, notebook, shared, own):
         "shared_mb": round(size(shared)),
         "own_mb_a_kernel": round(sum(map(size, homes)) / kernels, 1),
     }
-
-
-def client_of(notebook):
-    resources = {"metadata": {"path": str(notebook.parent)}}
-    made = nbformat.read(notebook, as_version=4)
-    return NotebookClient(made, timeout=3000, kernel_name="python3", resources=resources)
 
 
 async def together(clients, homes, shared):

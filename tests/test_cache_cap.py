@@ -6,7 +6,8 @@ import time
 import pytest
 
 from wsss_lite.errors import InputError
-from wsss_lite.files import IN_USE, cap, shrink_folders
+from wsss_lite.files import IN_USE, USUAL_CAP, cap, shrink_files, shrink_folders
+from wsss_lite.nets.features import CAP_BYTES
 
 
 @pytest.fixture
@@ -42,3 +43,13 @@ def test_what_is_no_size_is_one_sentence(text, monkeypatch):
     monkeypatch.setenv("WSSS_LITE_CACHE_GB", text)
     with pytest.raises(InputError, match="number of gigabytes"):
         cap(1)
+
+
+@pytest.mark.parametrize(("gigabytes", "left"), [("", 1), ("2", 1), ("4", 2), ("0.5", 0)])
+def test_the_part_for_changed_pictures_grows_with_it(gigabytes, left, tmp_path, monkeypatch):
+    monkeypatch.setenv("WSSS_LITE_CACHE_GB", gigabytes)
+    for name in "ab":
+        (tmp_path / f"{name}.npy").write_bytes(bytes(1000))
+    shrink_files(tmp_path, 1100)
+    assert len(list(tmp_path.glob("*.npy"))) == left
+    assert USUAL_CAP == CAP_BYTES  # what "grows with it" is measured by

@@ -16,10 +16,13 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
 from wsss_lite.files import atomic
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+# Otherwise each kernel warns that what it says to this machine's own server could be overheard.
+ENCRYPTED = {"transport_encryption": "auto"}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -36,19 +39,22 @@ def execute(path, timeout=300):
 
 def play(path, timeout=300):
     """(the notebook with its outputs, seconds) of a run in its own folder; nothing is written."""
-    notebook = nbformat.read(path, as_version=4)
-    resources = {"metadata": {"path": str(Path(path).parent)}}
-    started = time.perf_counter()
-    client = NotebookClient(
-        notebook,
+    client, started = client_for(path, timeout), time.perf_counter()
+    client.execute()
+    return client.nb, time.perf_counter() - started
+
+
+def client_for(path, timeout=300):
+    """An nbclient that will run a notebook in its own folder; `.nb` is the notebook."""
+    return NotebookClient(
+        nbformat.read(path, as_version=4),
         timeout=timeout,
         kernel_name="python3",
-        resources=resources,
+        resources={"metadata": {"path": str(Path(path).parent)}},
+        config=Config({"KernelManager": ENCRYPTED}),
         record_timing=False,
         store_widget_state=False,
     )
-    client.execute()
-    return notebook, time.perf_counter() - started
 
 
 def tidy(notebook):

@@ -153,6 +153,7 @@ def sha256(path, length=64):
 
 
 IN_USE = 3600.0  # seconds; a folder used since then may still be read by somebody
+USUAL_CAP = 2_000_000_000  # bytes of all features together, unless the reader allows another sum
 
 
 def touch(path):
@@ -162,7 +163,11 @@ def touch(path):
 
 
 def shrink_files(folder, cap_bytes, held=()):
-    """Delete the least recently used .npy files of a folder, but none that is `held`."""
+    """Delete the least recently used .npy files of a folder, but none that is `held`.
+
+    Where the environment sets another cap (see `cap`), this one grows or shrinks with it.
+    """
+    cap_bytes *= cap(USUAL_CAP) / USUAL_CAP
     files = sorted(Path(folder).glob("*.npy"), key=lambda f: f.stat().st_mtime)
     total = sum(f.stat().st_size for f in files)
     for path in files:

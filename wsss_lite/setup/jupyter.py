@@ -73,6 +73,7 @@ def jupyter_options(port):
         f"--ServerApp.root_dir={WORK}",
         "--ServerApp.answer_yes=True",
         "--Application.log_level=WARN",
+        "--KernelManager.transport_encryption=auto",  # else each kernel warns of eavesdroppers
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
