@@ -11,6 +11,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+SLOW = ("browser", "methods", "exercises", "results")
 REPO = Path(__file__).resolve().parents[1]
 
 STARTUP = f"""\
@@ -30,6 +31,14 @@ def pytest_configure(config):
     (startup / "00-no-network.py").write_text(STARTUP)
     os.environ["IPYTHONDIR"] = folder.name
     config.add_cleanup(folder.cleanup)
+
+
+def pytest_collection_modifyitems(items):
+    """Notebooks first, then what takes minutes: no worker is left alone with it at the end."""
+    slow = [f"tests/test_{name}" for name in SLOW]
+    items.sort(key=lambda item: (
+        not item.nodeid.startswith("notebooks/"), not item.nodeid.startswith(tuple(slow))
+    ))  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -49,6 +49,7 @@ def filling(to):
 
 def scenes_and_features(trunk):
     """All scenes but the corpus, checked and mended, and what maps and segmenters read of them."""
+    from wsss_lite.course import pooled
     from wsss_lite.data.pocket import PocketVOC
     from wsss_lite.lab import Lab
     from wsss_lite.nets.segmenter import STAGES
@@ -59,6 +60,7 @@ def scenes_and_features(trunk):
     scored = tuple(world.ids("dev")) if "dev" in world.splits else ()
     lab.bank.prepare(lab.train + lab.tune + scored, ("final", *STAGES))
     lab.bank.prepare(lab.test, STAGES)
+    pooled(lab, world.ids("ood"))
     found = f"; {mended * 20} scenes were damaged and drawn again" if mended else ""
     yield f"scenes are in {world.root}{found}"
     yield f"features are in {lab.bank.folder}"

@@ -27,6 +27,12 @@ def variant(relu=True, axes=(2, 3), tagged=True, floor=1e-12, score="cf,nfhw->nc
     return cam
 
 
+def stretched(features, weight, tags):
+    maps = torch.einsum("cf,nfhw->nchw", weight, features)
+    low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
+    return (maps - low) / (high - low) * tags[:, :, None, None]
+
+
 def softmax(features, weight, tags):
     return torch.einsum("cf,nfhw->nchw", weight, features).softmax(1) * tags[:, :, None, None]
 
@@ -44,6 +50,8 @@ ANSWERS = {
         "right": {"the package's": variant(), "with loops": loops},
         "wrong": {
             "no ReLU": variant(relu=False),
+            "no ReLU, no floor": variant(relu=False, floor=-1e9),
+            "stretched": stretched,
             "no tags": variant(tagged=False),
             "one maximum": variant(axes=(0, 1, 2, 3)),
             "maximum over classes": variant(axes=(1,)),

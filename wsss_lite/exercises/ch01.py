@@ -1,8 +1,18 @@
 """Checks of the exercises of chapter 01: class activation maps."""
 
+import numpy as np
 import torch
 
-from wsss_lite.exercises.checking import Hint, array, call, exercise, match, number, require
+from wsss_lite.exercises.checking import (
+    Hint,
+    array,
+    call,
+    exercise,
+    match,
+    number,
+    require,
+    shape,
+)  # fmt: skip
 from wsss_lite.maps import cam as blocks
 
 MAPS = "(N, C, h, w)"
@@ -15,10 +25,10 @@ def cam(answer):
     raw = blocks.activation(features, weight)
     tagged = tags[:, :, None, None]
     positive = raw.clamp(min=0) * tagged
+    low, high = raw.amin((2, 3), keepdim=True), raw.amax((2, 3), keepdim=True)
     mistakes = {
-        "negative values are left: drop them (ReLU) before dividing.": (
-            raw / raw.amax((2, 3), keepdim=True) * tagged
-        ),
+        "each map is stretched from its minimum to its maximum, so that what was neutral is no "
+        "longer zero: drop the negative values (ReLU) and divide.": (raw - low) / (high - low) * tagged,
         "maps of classes without a tag are left: multiply by the tags.": blocks.cam(
             features, weight
         ),
@@ -36,6 +46,9 @@ def cam(answer):
         array(got).shape != right.transpose(2, 3).shape or right.shape[2] == right.shape[3],
         "height and width are swapped.",
     )
+    shape(got, right.shape, MAPS)
+    require((array(got) >= 0).all() or not np.isfinite(array(got)).all(),
+            "negative values are left: drop them (ReLU) before dividing.")  # fmt: skip
     match(got, right, mistakes, names=MAPS)
     empty = call(answer, features * 0, weight, tags)
     require(torch.isfinite(torch.as_tensor(empty)).all(), "a map of zeros becomes nan: its "

@@ -45,6 +45,12 @@ def seeds(answer):
         "background is where *one* map is low: all of them must be.": np.where(
             sure, best + 1, np.where(maps.min(0) > low, 255, 0)
         ),
+        "the height of a pixel is its largest map, not its smallest.": np.where(
+            maps.min(0) > high, best + 1, np.where(maps.min(0) > low, 255, 0)
+        ),
+        "the class of a pixel is its largest map, not its smallest.": np.where(
+            sure, maps.argmin(0) + 1, np.where(height > low, 255, 0)
+        ),
         "where several maps exceed `high` the largest wins, not the last.": np.where(
             sure, np.where(maps > high, np.arange(1, 4)[:, None, None], 0).max(0),
             np.where(height > low, 255, 0),

@@ -16,6 +16,7 @@ def test(arguments):
     `--notebooks 00 01` runs only the notebooks whose names begin like that.
     """
     command = [str(PYTHON), "-m", "pytest", "-n", "2", "--dist", "loadscope", "tests"]
+    command.append("--no-loadscope-reorder")  # the tests' own order has the longest first
     arguments, wanted = taken_out(arguments, "--notebooks")
     notebooks = sorted(NOTEBOOKS.glob("*.ipynb"))
     notebooks = [path for path in notebooks if not wanted or path.name.startswith(tuple(wanted))]
@@ -24,7 +25,9 @@ def test(arguments):
         command += [str(path.relative_to(ROOT)) for path in notebooks]
     # Two workers of one thread each: more threads than cores only get in each other's way.
     threads = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    return run_in_venv(command + arguments, jupyter_environment() | threads)
+    # All notebooks together keep more than one reader's do; a second run computes none of it again.
+    roomy = {"WSSS_LITE_CACHE_GB": os.environ.get("WSSS_LITE_CACHE_GB", "5")}
+    return run_in_venv(command + arguments, jupyter_environment() | threads | roomy)
 
 
 def taken_out(words, option):
