@@ -1,5 +1,6 @@
 """TEACHING.md says what is so: minutes add up, places and numbers exist, its commands run."""
 
+import ast
 import re
 import shlex
 
@@ -178,3 +179,69 @@ def test_the_commands_of_the_activity_run_as_written(text, photographs, quick, c
     for folder, least in (("mug-masks", 6), ("found", 2), ("looks", 2)):
         made = [p for p in (photographs / folder).rglob("*") if p.is_file()]
         assert len(made) >= least, folder
+
+
+# ---------------------------------------------------------------- what may be left out
+
+
+def names(source):
+    """(names that a cell defines, names that it reads)."""
+    plain = "\n".join("pass" if line.startswith(("%", "!")) else line for line in source.splitlines())
+    made, read = set(), set()
+    for node in ast.walk(ast.parse(plain)):
+        match node:
+            case ast.Name(ctx=ast.Load()):
+                read.add(node.id)
+            case ast.Name():
+                made.add(node.id)
+            case ast.alias():
+                made.add((node.asname or node.name).split(".")[0])
+            case ast.FunctionDef() | ast.ClassDef() | ast.ExceptHandler():
+                made.add(node.name)
+    return made, read
+
+
+def missed(cells, left_out):
+    """{first line of a cell: names that it reads and only sections left out define}.
+
+    cells: of a notebook; left_out: beginnings of headings, without their numbers.
+    """
+    gone, there, depth, found = set(), set(), None, {}
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            for marks, heading in re.findall(r"^(#+) (?:[\d.]+ )?(.*)", cell.source, re.MULTILINE):
+                if depth is not None and len(marks) <= depth:
+                    depth = None
+                if depth is None and heading.startswith(tuple(left_out)):
+                    depth = len(marks)
+            continue
+        made, read = names(cell.source)
+        if depth is not None:
+            gone |= made
+            continue
+        if lacking := (read & gone) - there - made:
+            found[cell.source.splitlines()[0]] = lacking
+        there |= made
+    return found
+
+
+def test_nothing_misses_what_may_be_left_out(text):
+    part = section(text, "Three hours, minute by minute")
+    lists = dict(re.findall(r"^- (\d\d): (.*)$", part, re.MULTILINE))
+    assert set(lists) == {"00", "01", "02"}
+    for number, line in lists.items():
+        cells = nbformat.read(path_of(number), as_version=4).cells
+        told = [c.source for c in cells if c.cell_type == "markdown"]
+        heads = re.findall(r"^#+ (?:[\d.]+ )?(.*)", "\n".join(told), re.MULTILINE)
+        left_out = re.findall(r"\*([^*]+)\*", line)
+        if "all behind" in line:
+            last = heads.index(left_out.pop())
+            left_out += heads[last + 1 :]
+        assert len(left_out) >= 4
+        assert all(any(h.startswith(one) for h in heads) for one in left_out), left_out
+        assert not missed(cells, left_out), number
+
+
+def test_a_section_that_is_needed_is_found_out():
+    cells = nbformat.read(path_of("00"), as_version=4).cells
+    assert any("CLASSES" in needed for needed in missed(cells, ["Shared bodies"]).values())
