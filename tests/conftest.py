@@ -43,7 +43,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
-    """Every test runs without connections to other machines."""
+    """Every test runs without connections to other machines, and with the cache's usual cap."""
+    monkeypatch.delenv("WSSS_LITE_CACHE_GB", raising=False)
     for owner, name, guard in no_network.GUARDS:
         monkeypatch.setattr(owner, name, guard(getattr(owner, name)))
 

@@ -397,6 +397,7 @@ def test_a_method_sees_the_extreme_points_that_were_drawn(tmp_path, trunk):
     assert view.extreme(name) == [ends]
     assert [box.cls for box in view.boxes(name)] == [1, 2]
     path = tmp_path / "f" / "Annotations" / f"{name}.xml"
-    path.write_text(path.read_text().replace("<left>", "<right>", 1).replace("</left>", "</right>", 1))
+    twice = path.read_text().replace("<left>", "<right>", 1).replace("</left>", "</right>", 1)
+    path.write_text(twice)
     with pytest.raises(InputError, match=f"{name}.xml lacks one of the numbers"):
         Lab(str(tmp_path / "f"), trunk=trunk).view("boxes", needs=("extreme",))

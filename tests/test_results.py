@@ -293,7 +293,7 @@ def test_the_recorded_command_names_the_last_stage(test, option):
     assert results.until({"miou_maps": 0.4, "miou_pseudo": 0.5, "miou_test": test}) == option
 
 
-# ------------------------------------------------------------------------- what is derived from rows
+# ----------------------------------------------------------------------- what is derived from rows
 
 
 def test_what_the_maps_were_like_is_read_off_the_matrix_and_the_shares():

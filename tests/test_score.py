@@ -68,7 +68,8 @@ def test_bootstrap_covers_and_pairs():
     matrices = np.stack([score.confusion(*random_masks(i), 5) for i in range(60)])
     low, high = score.bootstrap(matrices, draws=200)
     assert low < score.Scores(matrices.sum(0)).miou < high
-    better = np.stack([score.confusion(random_masks(i)[0], random_masks(i)[0], 5) for i in range(60)])
+    truths = [random_masks(i)[0] for i in range(60)]
+    better = np.stack([score.confusion(truth, truth, 5) for truth in truths])
     assert score.paired_difference(better, matrices, draws=200)[0] > 0
     low, high = score.paired_difference(matrices, matrices, draws=200)
     assert low == high == 0

@@ -22,10 +22,9 @@ def toy(n=24, size=8, seed=0):
 
 def test_it_learns_and_is_seeded():
     features, labels = toy()
-    first = train_segmenter(features, labels, 2, epochs=25, batch=6, width=16, least_steps=0)
-    second = train_segmenter(features, labels, 2, epochs=25, batch=6, width=16, least_steps=0)
-    other = train_segmenter(features, labels, 2, seed=1, epochs=25, batch=6, width=16, least_steps=0)
-    a, b, c = (np.stack(list(predict(d, features, [(16, 16)] * 24))) for d in (first, second, other))
+    recipe = {"epochs": 25, "batch": 6, "width": 16, "least_steps": 0}
+    nets = [train_segmenter(features, labels, 2, seed=seed, **recipe) for seed in (0, 0, 1)]
+    a, b, c = (np.stack(list(predict(net, features, [(16, 16)] * 24))) for net in nets)
     assert (a == labels).mean() > 0.85
     assert (a == b).all() and (a != c).any()
 

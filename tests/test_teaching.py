@@ -186,9 +186,9 @@ def test_the_commands_of_the_activity_run_as_written(text, photographs, quick, c
 
 def names(source):
     """(names that a cell defines, names that it reads)."""
-    plain = "\n".join("pass" if line.startswith(("%", "!")) else line for line in source.splitlines())
+    lines = ["pass" if line.startswith(("%", "!")) else line for line in source.splitlines()]
     made, read = set(), set()
-    for node in ast.walk(ast.parse(plain)):
+    for node in ast.walk(ast.parse("\n".join(lines))):
         match node:
             case ast.Name(ctx=ast.Load()):
                 read.add(node.id)

@@ -5,8 +5,8 @@ PocketVOC included, is stale and is announced as such wherever it is read. A fol
 is seen by `make results`, which opens it.
 
 Most changes of code change no number. So each method's first row keeps a sample: what the method
-gave on the first 60 scenes, with a segmenter trained for 20 steps, and how long that is trained in a
-row. `make results` repeats the sample of a stale row, and where it comes out the same the rows
+gave on the first 60 scenes, with a segmenter trained for 20 steps, and how long that is trained in
+a row. `make results` repeats the sample of a stale row, and where it comes out the same the rows
 stand; else they are computed again. A change that acts on more than 60 scenes only is not seen.
 """
 
@@ -101,7 +101,7 @@ def record(row, lab, method, where=None, sample=None):
         "code": code_hash(method),
         "world": lab.world.fingerprint()[:16],
         "trunk": lab.trunk.fingerprint(),
-        "versions": {name: version(name) for name in PINNED} | {"python": platform.python_version()},
+        "versions": {"python": platform.python_version()} | {n: version(n) for n in PINNED},
         "command": f"wsss-lite run {method.name} --world {lab.world.name} --seed {lab.seed}"
         + until(row),
         "detail": detail(lab.last),
@@ -404,7 +404,8 @@ def stands(entry, method, lab, stop, sample):
     kept = json.loads(first.read_text(encoding="utf-8")) if first.is_file() else {}
     together = entry["code"] in (kept.get("code"), kept.get("code_before"))
     current = entry | {"code": code_hash(method)}
-    return together and fresh(current, method, lab, stop) and same_sample(kept.get("sample"), sample)
+    same = together and fresh(current, method, lab, stop)
+    return same and same_sample(kept.get("sample"), sample)
 
 
 if __name__ == "__main__":

@@ -627,9 +627,9 @@ def table(scores, columns, *, alt, rank=None, bounds=("full",), baselines=("full
     scores: {method: {key: value}}, a value being a fraction 0..1, (mean, half width of the 95 %
     interval, n) as `results.table` gives it, or None. columns: {key: heading}, or {key: (heading,
     function that writes a value)} for what is no percentage, such as `ratio` and `seconds`.
-    rank: the key to sort and rank by (default the last). Methods in `bounds` come last, those and `baselines`
-    without a rank. tie: see `rank_groups`. Methods that the corpus
-    has helped (`registry.starred`) get a star.
+    rank: the key to sort and rank by (default the last). Methods in `bounds` come last, those and
+    `baselines` without a rank. tie: see `rank_groups`. Methods that the corpus has helped
+    (`registry.starred`) get a star.
     """
     from wsss_lite.registry import starred
 

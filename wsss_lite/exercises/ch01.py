@@ -26,9 +26,10 @@ def cam(answer):
     tagged = tags[:, :, None, None]
     positive = raw.clamp(min=0) * tagged
     low, high = raw.amin((2, 3), keepdim=True), raw.amax((2, 3), keepdim=True)
+    stretched = (raw - low) / (high - low) * tagged
     mistakes = {
         "each map is stretched from its minimum to its maximum, so that what was neutral is no "
-        "longer zero: drop the negative values (ReLU) and divide.": (raw - low) / (high - low) * tagged,
+        "longer zero: drop the negative values (ReLU) and divide.": stretched,
         "maps of classes without a tag are left: multiply by the tags.": blocks.cam(
             features, weight
         ),
