@@ -154,7 +154,9 @@ def write_notebook(path, *cells):
 def server(notebooks, tmp_path_factory, repo):
     """JupyterLab as `make lab` starts it, on that folder; yields a function name -> address."""
     state = tmp_path_factory.mktemp("jupyter")
-    port, token = jupyter.free_port(first=9400), secrets.token_hex(16)
+    # A stretch of ports for each worker: two that look at once find the same one free.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    port, token = jupyter.free_port(first=9400 + 50 * worker), secrets.token_hex(16)
     options = [o for o in jupyter.jupyter_options(port) if "root_dir" not in o]
     quiet = state / "settings" / "@jupyterlab" / "apputils-extension"
     quiet.mkdir(parents=True)
