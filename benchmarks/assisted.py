@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from wsss_lite.assist import real
-from wsss_lite.assist.load import load_grounder, load_sam, load_tagger
 from wsss_lite.assist.lessons import STAGES
+from wsss_lite.assist.load import load_grounder, load_sam, load_tagger
 from wsss_lite.assist.pipeline import Stages, boxes_by, masks_by, tags_by
 from wsss_lite.assist.pocket_sam import PocketSam
 from wsss_lite.assist.sam import Sam

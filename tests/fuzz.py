@@ -155,6 +155,7 @@ def weights():
     """{file name: bytes} of a segmenter's file and of checkpoints, all tiny."""
     import torch
     from safetensors.torch import save
+
     from wsss_lite.segment import KIND
 
     tensors = {f"decoder.{k}": torch.arange(12.0).view(3, 4) for k in ("one", "two")}

@@ -16,16 +16,28 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny_models import (
-    SIZES, clip_config, clip_folder, dino_folder, in_cache, pictures, sam_folder,
+    SIZES,
+    clip_config,
+    clip_folder,
+    dino_folder,
+    in_cache,
+    pictures,
+    sam_folder,
 )  # fmt: skip
 
 from wsss_lite.assist import real
 from wsss_lite.assist.clip import Clip, cosines
-from wsss_lite.assist.load import load_clip, load_grounder, load_sam, load_tagger
 from wsss_lite.assist.grounding import GroundingDino, cleaned, pixel_box
+from wsss_lite.assist.load import load_clip, load_grounder, load_sam, load_tagger
 from wsss_lite.assist.sam import Sam, distinct, prompts
 from wsss_lite.assist.tagging import (
-    GROUPS, SAME, ClipTagger, key, spoken, to_classes, views,
+    GROUPS,
+    SAME,
+    ClipTagger,
+    key,
+    spoken,
+    to_classes,
+    views,
 )  # fmt: skip
 from wsss_lite.cli import main
 from wsss_lite.data.casting import CLASSES

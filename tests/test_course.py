@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wsss_lite import course
-from wsss_lite.course import ClaimFailed, claim, close
+from wsss_lite.course import ClaimFailed, claim, close, machine
 from wsss_lite.errors import InputError
 
 # ---- claim
@@ -107,9 +107,9 @@ def test_check_names_the_remedy_of_what_is_missing(capsys, monkeypatch):
             raise ImportError(name, name=name)
         return real(name, *args, **kwargs)
 
-    monkeypatch.setattr(course.importlib, "import_module", without_crf)
-    monkeypatch.setattr(course, "_version", lambda name: None)
-    monkeypatch.setattr(course, "MEMORY_GB", 1e6)
+    monkeypatch.setattr(machine.importlib, "import_module", without_crf)
+    monkeypatch.setattr(machine, "_version", lambda name: None)
+    monkeypatch.setattr(machine, "MEMORY_GB", 1e6)
     course.check(widgets=False)
     notes = [x for x in capsys.readouterr().out.splitlines() if x.startswith("NOTE")]
     text = "\n".join(notes)
@@ -122,7 +122,7 @@ def test_check_names_the_remedy_of_what_is_missing(capsys, monkeypatch):
 def test_an_old_package_is_named(capsys, monkeypatch):
     from packaging.requirements import Requirement
 
-    monkeypatch.setattr(course, "_requirements", lambda: [Requirement("timm>=999")])
+    monkeypatch.setattr(machine, "_requirements", lambda: [Requirement("timm>=999")])
     course.check(widgets=False)
     assert "timm" in [x for x in capsys.readouterr().out.splitlines() if "does not fit" in x][0]
 
@@ -131,7 +131,7 @@ def test_a_check_that_breaks_does_not_break_the_run(capsys, monkeypatch):
     def disk():
         raise OSError("no such drive")
 
-    monkeypatch.setattr(course, "disk", disk)
+    monkeypatch.setattr(machine, "disk", disk)
     course.check(widgets=False)
     out = capsys.readouterr().out
     assert "disk could not be checked: no such drive" in out and "weights" in out

@@ -10,8 +10,7 @@ from wsss_lite.data import annotation as drawing
 from wsss_lite.data import weak
 from wsss_lite.data.annotation import Annotation
 from wsss_lite.data.scenes import CLASSES, draw
-from wsss_lite.data.world import Extreme
-from wsss_lite.data.world import Box
+from wsss_lite.data.world import Box, Extreme
 from wsss_lite.errors import InputError
 from wsss_lite.refine import drawn, extreme, grabcut, graphcut, nearest, reduce, walker
 from wsss_lite.score import Scores, confusion

@@ -93,7 +93,7 @@ def test_what_a_notebook_uses_is_followed_through_the_package(tmp_path):
     )
     files = made_from.closure(made_from.parsed(made_from.code_of(path)))
     names = {one.relative_to(made_from.PACKAGE).as_posix() for one in files}
-    assert {"show.py", "methods/ensemble/oaa.py", "maps/cam.py"} <= names
+    assert {"show/plots.py", "methods/ensemble/oaa.py", "maps/cam.py"} <= names
     assert "methods/box/sdi.py" not in names
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-
 from stand_in import change
-from wsss_lite.assist import clip as clip_file
+
 from wsss_lite.assist import captions, pocket_clip, prompts, train_clip, vocabulary
+from wsss_lite.assist import clip as clip_file
 from wsss_lite.data.folder import open_world
 from wsss_lite.data.pocket import CLASSES
 from wsss_lite.data.weak import WeakView

@@ -18,10 +18,27 @@ from wsss_lite.assist.pocket_grounder import PocketGrounder, grounded, joint
 from wsss_lite.assist.train_grounder import Lessons, Training, lessons, measure
 from wsss_lite.data.folder import open_world
 from wsss_lite.errors import InputError
-from wsss_lite.losses.centres import (NEAR, REACH, SPREAD, bump, centre_loss, side_loss,
-                                      targets)  # fmt: skip
-from wsss_lite.nets.centres import (OTHER, RARE, SAME, SCALE, Centres, Look, decode, distinct,
-                                    heat, overlaps)  # fmt: skip
+from wsss_lite.losses.centres import (
+    NEAR,
+    REACH,
+    SPREAD,
+    bump,
+    centre_loss,
+    side_loss,
+    targets,  # fmt: skip
+)
+from wsss_lite.nets.centres import (
+    OTHER,
+    RARE,
+    SAME,
+    SCALE,
+    Centres,
+    Look,
+    decode,
+    distinct,
+    heat,  # fmt: skip
+    overlaps,
+)
 from wsss_lite.nets.features import FeatureBank
 from wsss_lite.nets.trunk import Trunk
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
-
 from stand_in import change
+
 from wsss_lite.assist import clicks, lessons, oddities, pocket_sam, sam_score, shipped, train_sam
 from wsss_lite.assist.lessons import HELD_OUT, KINDS, PART, PARTS, SEEN, THINGS, UNSEEN, VOID
 from wsss_lite.assist.pocket_sam import PocketSam, in_shares, load, save, small

@@ -8,14 +8,22 @@ import json
 import numpy as np
 import pytest
 import torch
-
 from stand_in import DAMAGE
+
 from wsss_lite.assist import captions, pocket_tagger, prompts, shipped, train_tagger
+from wsss_lite.assist.load import load_tagger
 from wsss_lite.assist.pocket_tagger import PocketTagger, class_scores, pooled_twice, table
 from wsss_lite.assist.tagging import to_classes
-from wsss_lite.assist.load import load_tagger
-from wsss_lite.assist.train_tagger import (EMPTY, best_thresholds, labels, make, measure, singular,
-                                           vocabulary, words_of)  # fmt: skip
+from wsss_lite.assist.train_tagger import (
+    EMPTY,
+    best_thresholds,
+    labels,
+    make,
+    measure,
+    singular,
+    vocabulary,  # fmt: skip
+    words_of,
+)
 from wsss_lite.data.folder import open_world
 from wsss_lite.data.pocket import CLASSES
 from wsss_lite.data.weak import WeakView

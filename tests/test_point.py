@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from wsss_lite.data.corpus import corpus_view
-from wsss_lite.data.world import Extreme
-from wsss_lite.data.world import Box
+from wsss_lite.data.world import Box, Extreme
 from wsss_lite.errors import PeekError
 from wsss_lite.lab import Lab
 from wsss_lite.losses.point import image_level_loss, objectness_loss

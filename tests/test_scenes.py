@@ -12,8 +12,17 @@ from wsss_lite.data.casting import P_LAKE, P_RAILS
 from wsss_lite.data.contexts import STUFF_ID
 from wsss_lite.data.drawing import PART, PARTS, Sprite
 from wsss_lite.data.objects import pet
-from wsss_lite.data.scenes import CLASSES, CONTEXTS, STUFF, VOID, VOID_SHARE
-from wsss_lite.data.scenes import Camera, Knobs, draw, plan
+from wsss_lite.data.scenes import (
+    CLASSES,
+    CONTEXTS,
+    STUFF,
+    VOID,
+    VOID_SHARE,
+    Camera,
+    Knobs,
+    draw,
+    plan,
+)
 
 CLEAN = Knobs(camera=Camera.off())
 PLANS = 4000
@@ -324,7 +333,7 @@ def test_shadows_darken_in_patches(clean):
 
 
 def test_tint_shifts_the_channels(clean):
-    shifts = [np.abs((b.image.mean((0, 1)) - a.image.mean((0, 1)))).max()
+    shifts = [np.abs(b.image.mean((0, 1)) - a.image.mean((0, 1))).max()
               for a, b in zip(clean, shots(tint=.15))]
     assert np.mean(shifts) > 4
 

@@ -6,7 +6,8 @@ import json
 import pytest
 from test_features import FakeTrunk, FakeWorld
 
-from wsss_lite import cli, course, execute, warm
+from wsss_lite import cli, execute, warm
+from wsss_lite.course import machine
 from wsss_lite.data import pocket
 from wsss_lite.data.pocket import PocketVOC
 from wsss_lite.errors import InputError
@@ -171,7 +172,7 @@ def test_a_variable_that_names_no_folder_is_one_sentence(tmp_path, monkeypatch, 
 def test_the_course_and_the_command_line_name_the_shared_folder(caches, capsys):
     assert cli.main(["cache"]) == 0
     assert f"{caches[0]}: shared" in capsys.readouterr().out
-    assert any("$WSSS_LITE_SHARED" in text for text in course.cache())
+    assert any("$WSSS_LITE_SHARED" in text for text in machine.cache())
 
 
 def test_everybody_may_read_what_was_made_under_a_narrow_umask(tmp_path):

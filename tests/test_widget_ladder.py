@@ -9,7 +9,13 @@ import pytest
 pytest.importorskip("ipywidgets")
 
 from test_browser import (  # noqa: E402, F401
-    PIXELS, browser, notebooks, page, run_all, server, write_notebook,
+    PIXELS,
+    browser,
+    notebooks,
+    page,
+    run_all,
+    server,
+    write_notebook,
 )  # fmt: skip
 
 from wsss_lite.literature import tau  # noqa: E402

@@ -16,8 +16,7 @@ from PIL import Image
 
 pytest.importorskip("ipywidgets")
 
-from test_browser import (browser, followed, notebooks, page, run_all,  # noqa: E402, F401
-                          server, write_notebook)
+from test_browser import browser, followed, notebooks, page, run_all, server, write_notebook  # noqa: E402, F401
 
 from wsss_lite.maps import text as text_maps  # noqa: E402
 from wsss_lite.widgets.prompt import Prompt, named, words_of  # noqa: E402

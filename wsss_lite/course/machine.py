@@ -1,7 +1,4 @@
-"""What the notebooks use beside the package itself.
-
-check, claim, close, pooled, restore, setup.
-"""
+"""What the reader's machine has, said in the first cell of every notebook."""
 
 import importlib
 import os
@@ -10,19 +7,12 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-
-from wsss_lite.errors import InputError
 from wsss_lite.files import cache_dir, shared_dir
-from wsss_lite.progress import progress
 
 MEMORY_GB = 1.5  # a kernel of the course stays below this
 DISK_GB = 2.0  # the cap of the cache
 SHOWN = ("numpy", "torch", "torchvision", "timm", "matplotlib", "ipywidgets")
 ALL = "`pip install '.[notebooks,crf]'`"
-
-
-# ------------------------------------------------------------------------------------------ setup
 
 
 def setup():
@@ -33,9 +23,6 @@ def setup():
 
     matplotlib.rcParams.update(STYLE)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-
-# ------------------------------------------------------------------------------------------ check
 
 
 def check(widgets=True):
@@ -187,124 +174,3 @@ def front_end():
     ping = Ping()
     display(ping)
     return ping
-
-
-# ----------------------------------------------------------------------------------------- claims
-
-
-class ClaimFailed(AssertionError):
-    """The numbers contradict what the notebook says."""
-
-
-class Claim:
-    """A sentence and what the numbers say about it: `verdict` is holds, tie or fails."""
-
-    def __init__(self, text, verdict, detail):
-        self.text, self.verdict, self.detail = text, verdict, detail
-
-    def __bool__(self):
-        return self.verdict == "holds"
-
-    def __repr__(self):
-        return f"{self.verdict}: {self.text} ({self.detail})"
-
-    def _ipython_display_(self):
-        """Nothing: the line was printed when the claim was made."""
-
-
-def claim(text, better, than, margin=0.0, noise=None):
-    """Say whether `better` exceeds `than` by more than `margin`: it holds, is a tie or fails.
-
-    better, than: numbers, or one number a seed; two lists of equal length are compared seed by
-    seed. noise: the standard error of the difference, where single numbers are given. The
-    difference counts as uncertain by two standard errors: the claim holds when all of that range
-    lies above the margin, fails when all of it lies below, and is a tie in between. Only a claim
-    that fails raises (`ClaimFailed`). A negative margin says "at most so much worse".
-    """
-    difference, error = _difference(better, than, noise)
-    low, high = difference - 2 * error, difference + 2 * error
-    verdict = "holds" if low > margin else "fails" if high < margin else "tie"
-    spread = f" ± {2 * error:.3f} (2 s.e.)" if error else ""
-    detail = f"{np.mean(better):.3f} against {np.mean(than):.3f}: {difference:+.3f}{spread}"
-    if margin:
-        detail += f", margin {margin:g}"
-    made = Claim(text, verdict, detail)
-    if verdict == "fails":
-        raise ClaimFailed(repr(made))
-    print(made)
-    return made
-
-
-def _difference(better, than, noise):
-    """(mean difference, its standard error)."""
-    a, b = np.atleast_1d(np.asarray(better, float)), np.atleast_1d(np.asarray(than, float))
-    if not (a.size and b.size and np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError(f"a claim needs numbers, got {better!r} and {than!r}")
-    if a.size == b.size > 1:
-        error = _standard_error(a - b)  # the same seeds on both sides: their luck cancels
-    else:
-        error = float(np.hypot(_standard_error(a), _standard_error(b)))
-    return float(a.mean() - b.mean()), max(error, float(noise or 0.0))
-
-
-def _standard_error(values):
-    return float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else 0.0
-
-
-def close(value, recorded, band):
-    """Say that the number computed here agrees with the recorded one, or raise ClaimFailed.
-
-    band: the largest difference that other machines and versions explain, stated by the notebook.
-    """
-    if value is None or recorded is None or not np.isfinite([value, recorded]).all():
-        raise ValueError(f"nothing to compare: {value} here, {recorded} recorded")
-    # A hair more than the band, so that 0.52 and 0.50 agree within 0.02 in binary too.
-    agrees = abs(value - recorded) <= band + 1e-9
-    detail = f"{value:.3f} here, {recorded:.3f} recorded, band {band:g}"
-    made = Claim("the row computed here agrees", "holds" if agrees else "fails", detail)
-    if not agrees:
-        raise ClaimFailed(
-            f"{made!r}; run the notebook from the top, and if it stays, report both versions"
-        )
-    print(made)
-    return made
-
-
-# --------------------------------------------------------------------------------------- features
-
-
-def pooled(lab, ids):
-    """(N, F) float32 pooled features of pictures that are only classified, never mapped.
-
-    The lab's feature bank would keep their maps too, half a megabyte each.
-    """
-    pictures = (lab.world.image(i) for i in progress(list(ids), "features"))
-    return lab.bank.changed(pictures, ("pooled",))["pooled"][:]
-
-
-# ---------------------------------------------------------------------------------------- restore
-
-
-def restore(name, source=None, target="."):
-    """Bring back the original of a notebook; what you have written is kept under `mine/`.
-
-    name: the file's name or its beginning, e.g. "01". source: the folder of the originals
-    (default: the checkout's `notebooks`); target: the folder to put it into (default: this one).
-    Reload the page afterwards (File > Reload Notebook from Disk).
-    """
-    from wsss_lite.setup import common, copies
-
-    source = Path(source or common.NOTEBOOKS)
-    found = sorted(source.glob("*.ipynb")) if source.is_dir() else []
-    match = [p for p in found if p.name == name] or [p for p in found if p.name.startswith(name)]
-    if len(match) != 1:
-        names = ", ".join(p.stem for p in match or found) or "none; is this a checkout?"
-        raise InputError(f"Which notebook is {name!r}? In {source.name}/ there are: {names}.")
-    if Path(target).resolve() == source.resolve():
-        raise InputError(
-            f"{match[0].name} is the original itself; `git checkout {match[0].name}` restores it."
-        )
-    kept = copies.restore(match[0].name, source, target)
-    print(f"{match[0].name} is the original again: File > Reload Notebook from Disk shows it")
-    if kept:
-        print(f"what you had is {Path(kept).relative_to(target).as_posix()}")
