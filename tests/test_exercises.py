@@ -13,7 +13,7 @@ from wsss_lite.errors import InputError
 from wsss_lite.exercises import Hint, NotYet, check, load, recorded
 from wsss_lite.exercises.__main__ import NOTEBOOKS, chapter_with_link, written
 from wsss_lite.exercises.checking import CHECKS
-from wsss_lite.exercises.links import linked
+from wsss_lite.exercises.links import exercises_of, linked
 from wsss_lite.exercises.source import cells, cleared, notebook
 
 SOURCES = sorted((NOTEBOOKS / "solutions").glob("*.py"))
@@ -39,7 +39,7 @@ def test_each_chapter_has_exercises():
 
 @pytest.mark.parametrize("path", SOURCES, ids=CHAPTERS)
 def test_regenerating_changes_nothing(path):
-    made = NOTEBOOKS / "exercises" / f"{path.stem}.ipynb"
+    made = NOTEBOOKS / exercises_of(f"{path.stem}.ipynb")
     assert made.read_text(encoding="utf-8") == written(path), "run `make exercises`"
     chapter, text = chapter_with_link(path)
     assert chapter.read_text(encoding="utf-8") == text, "run `make exercises`"
@@ -151,7 +151,7 @@ def test_the_line_that_leads_to_the_exercises():
     once = linked(text, "01_x.ipynb", 4)
     assert linked(once, "01_x.ipynb", 4) == once
     [made] = nbformat.reads(once, as_version=4).cells
-    line = "Exercises: [four for this chapter](exercises/01_x.ipynb)."
+    line = "Exercises: [four for this chapter](exercises/exercises_01_x.ipynb)."
     assert made.source == f"The end.\n\n{line}"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wsss_lite.book.landing import landing
 from wsss_lite.errors import InputError
+from wsss_lite.exercises.links import exercises_of
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "build" / "book"
@@ -69,7 +70,7 @@ def gather(source, chapters, root=ROOT):
     pages = [path.relative_to(root) for pattern in DOCUMENTS for path in root.glob(pattern)]
     pages = sorted(set(pages), key=lambda page: (_rank(page), page.as_posix()))
     files = [path.relative_to(root) for pattern in FILES for path in root.glob(pattern)]
-    exercises = [f"exercises/{name}" for name in chapters]
+    exercises = map(exercises_of, chapters)
     books = [Path("notebooks", name) for name in (*chapters, *exercises)]
     for place in [*pages, *files, *(book for book in books if (root / book).is_file())]:
         (source / place).parent.mkdir(parents=True, exist_ok=True)

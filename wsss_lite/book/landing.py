@@ -4,6 +4,7 @@ import json
 import re
 
 from wsss_lite.errors import InputError
+from wsss_lite.exercises.links import exercises_of
 
 TRAILS = "Three trails"
 NAMES = {"README.md": "The project and its numbers", "data/README.md": "The data folder"}
@@ -25,8 +26,8 @@ def landing(root, chapters, pages):
         )
     beside = {page.as_posix(): NAMES.get(page.as_posix()) or title(root / page) for page in pages}
     parts = {f"notebooks/{n}": numbered(n[:2], title(root / "notebooks" / n)) for n in chapters}
-    tasks = {f"notebooks/exercises/{n}": f"Exercises {n[:2]}" for n in chapters
-             if (root / "notebooks" / "exercises" / n).is_file()}  # fmt: skip
+    places = {n[:2]: f"notebooks/{exercises_of(n)}" for n in chapters}
+    tasks = {p: f"Exercises {number}" for number, p in places.items() if (root / p).is_file()}
     return "\n".join([
         f"# {opening[1]}\n\n{opening[2]}\n",
         "Widgets whose maps lie in the page move here without a kernel; of the others there is a "

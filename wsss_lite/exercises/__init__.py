@@ -1,6 +1,6 @@
 """Exercises that check themselves: `check("01.1", my_answer)` says whether, and if not, why.
 
-Each chapter has its checks in `chNN.py` here, its exercises in `notebooks/exercises/NN_*.ipynb`,
+Each chapter has its checks in `chNN.py` here, its exercises in `notebooks/exercises/`,
 and one source for both texts and solutions, `notebooks/solutions/NN_*.py`, from which
 `python -m wsss_lite.exercises` makes the notebooks (see `source.py`).
 """

@@ -1,8 +1,8 @@
 """`python -m wsss_lite.exercises [--source FOLDER]`: make the exercises from their solutions.
 
 Without options it rewrites `notebooks/exercises/`, and the line at the end of each chapter that
-leads there. With --source it writes into FOLDER what
-nbgrader reads as its source versions, FOLDER/NN_topic/NN_topic.ipynb with the solutions marked.
+leads there. With --source it writes into FOLDER what nbgrader reads as its source versions,
+FOLDER/NN_topic/NN_topic.ipynb with the solutions marked.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 
-from wsss_lite.exercises.links import linked
+from wsss_lite.exercises.links import exercises_of, linked
 from wsss_lite.exercises.source import cells, notebook
 from wsss_lite.files import atomic
 
@@ -35,9 +35,9 @@ def main(arguments=None):
     parser.add_argument("--source", type=Path, metavar="FOLDER")
     folder = parser.parse_args(arguments).source
     for path in sorted((NOTEBOOKS / "solutions").glob("*.py")):
-        out = NOTEBOOKS / "exercises" / f"{path.stem}.ipynb"
+        out = NOTEBOOKS / exercises_of(f"{path.stem}.ipynb")
         if folder:
-            out = folder / path.stem / out.name
+            out = folder / path.stem / f"{path.stem}.ipynb"
         put(out, written(path, solved=bool(folder)))
         if not folder:
             put(*chapter_with_link(path))

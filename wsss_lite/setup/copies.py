@@ -68,7 +68,7 @@ def restore(name, source=None, target=None):
 def set_aside(copy, target):
     """Move a changed copy to work/mine/ under a name that is free; return its new path.
 
-    An exercise, which has the name of its chapter, goes to work/mine/exercises/.
+    Exercises, which have a folder of their own, go to work/mine/exercises/.
     """
     folder = target / "mine" / copy.relative_to(target).parent
     folder.mkdir(parents=True, exist_ok=True)
