@@ -33,6 +33,18 @@ def test_outputs_are_stored_without_what_changes_from_run_to_run(tmp_path):
     assert b"warming" not in first.replace(b"print('warming'", b"")
 
 
+def test_a_pause_between_two_lines_leaves_no_trace():
+    def printed(text):
+        return NEW.new_output("stream", name="stdout", text=text)
+
+    drawn = NEW.new_output("display_data", data={"text/plain": "a figure"})
+    outputs = [printed("a"), printed("b\n"), printed("c\n"), drawn, printed("d\n")]
+    notebook = NEW.new_notebook(cells=[NEW.new_code_cell("", outputs=outputs)])
+    once = [printed("ab\nc\n"), drawn, printed("d\n")]
+    assert execute.tidy(notebook).cells[0].outputs == once
+    assert execute.tidy(notebook).cells[0].outputs == once
+
+
 def test_a_failing_cell_leaves_the_file_alone(tmp_path):
     path = stored(tmp_path / "a.ipynb", "1 / 0")
     before = path.read_bytes()

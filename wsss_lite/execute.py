@@ -4,8 +4,9 @@ Without a name only those are run whose code, or whatever of the package that co
 since their last run (see `made_from`); `--all` runs every one, and a name, such as 01, that one.
 
 What differs from one machine or one minute to the next is left out of the stored file: times,
-the state of widgets, the version of the interpreter. So a second run changes a notebook only
-where its results changed.
+the state of widgets, the version of the interpreter, where a pause cut the printed text in two. So
+a second run changes a notebook only where its results changed, and where a cell prints what the
+machine has or how long it took.
 """
 
 import os
@@ -64,11 +65,23 @@ def tidy(notebook):
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             # Progress bars and warnings are for whoever waits for the cell.
-            cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            kept = [out for out in cell.outputs if out.get("name") != "stderr"]
+            cell.outputs = whole(kept)
             for output in cell.outputs:
                 # The address of a living widget; stored, it points nowhere.
                 output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     return notebook
+
+
+def whole(outputs):
+    """Outputs with printed text in one piece wherever nothing else stands between."""
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream":
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def chosen(names):
