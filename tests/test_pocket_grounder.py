@@ -25,7 +25,7 @@ from wsss_lite.losses.centres import (
     bump,
     centre_loss,
     side_loss,
-    targets,  # fmt: skip
+    targets,
 )
 from wsss_lite.nets.centres import (
     OTHER,
@@ -36,7 +36,7 @@ from wsss_lite.nets.centres import (
     Look,
     decode,
     distinct,
-    heat,  # fmt: skip
+    heat,
     overlaps,
 )
 from wsss_lite.nets.features import FeatureBank

@@ -21,7 +21,7 @@ from wsss_lite.assist.train_tagger import (
     make,
     measure,
     singular,
-    vocabulary,  # fmt: skip
+    vocabulary,
     words_of,
 )
 from wsss_lite.data.folder import open_world
