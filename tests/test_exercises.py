@@ -113,6 +113,18 @@ def test_an_exercise_as_it_is_given_asks_for_an_answer(path, session_cache):
             exec(compile(text, path.name, "exec"), space)
 
 
+def test_jupyter_shows_a_hint_and_no_trace():
+    from IPython.core.interactiveshell import InteractiveShell
+
+    hint = "the height of a pixel is its largest map over all classes, not its smallest. " * 2
+    stop = Hint(hint.strip())
+    lines = stop._render_traceback_()
+    assert " ".join(lines) == f"Not yet: {stop}" and len(lines) == 2
+    assert max(map(len, lines)) <= 92
+    # The name of the method is IPython's: it asks for it, and shows what it gives.
+    assert "_render_traceback_" in InteractiveShell.showtraceback.__code__.co_names
+
+
 def test_nothing_answered_is_said_so():
     for empty in (None, ..., (..., 1), {"maps": ...}):
         with pytest.raises(NotYet, match="nothing answered"):

@@ -1,5 +1,7 @@
 """What checks are written with: calling an answer, its shape, its values, and hints."""
 
+import textwrap
+
 import numpy as np
 
 CHECKS = {}
@@ -10,7 +12,8 @@ class Hint(AssertionError):
     """A wrong answer; the message names the likely mistake. Jupyter shows it without a trace."""
 
     def _render_traceback_(self):
-        return [f"Not yet. {self}"]
+        # In lines, as JupyterLab breaks a long one in the middle of a word.
+        return textwrap.wrap(f"Not yet: {self}", 92)
 
 
 class NotYet(Hint):
