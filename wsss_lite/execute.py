@@ -74,7 +74,10 @@ def tidy(notebook):
 
 
 def whole(outputs):
-    """Outputs with printed text in one piece wherever nothing else stands between."""
+    """Outputs with printed text in one piece wherever nothing else stands between.
+
+    nbclient's `coalesce_streams` also moves text from behind a figure in front of it.
+    """
     joined = []
     for output in outputs:
         if joined and output.output_type == joined[-1].output_type == "stream":
